@@ -1,0 +1,53 @@
+"""Typed warnings for degraded behaviour.
+
+::
+
+    ComfyWarning
+    ├── UnknownStatusWarning    the server used a status that is not known; it is taken as "not ended"
+    ├── SchemaDriftWarning      an answer lacks or changes something that comfynb relies on
+    ├── StalledRunWarning       a run does not change any more; its outputs are handed over
+    ├── PartialResultWarning    a table is complete but for what the server could not give
+    └── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
+
+Use the standard `warnings` filters to silence one or to turn it into an error.
+
+Examples
+--------
+>>> import warnings, comfynb.warnings
+>>> warnings.simplefilter("ignore", comfynb.warnings.SchemaDriftWarning)
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ComfyWarning",
+    "PartialResultWarning",
+    "RecoveredSubmitWarning",
+    "SchemaDriftWarning",
+    "StalledRunWarning",
+    "UnknownStatusWarning",
+]
+
+
+class ComfyWarning(UserWarning):
+    """The base of every warning of comfynb."""
+
+
+class UnknownStatusWarning(ComfyWarning):
+    """The server used a status that is not known; it is taken as "not ended"."""
+
+
+class SchemaDriftWarning(ComfyWarning):
+    """An answer lacks or changes something that comfynb relies on."""
+
+
+class StalledRunWarning(ComfyWarning):
+    """A run does not change any more; its outputs so far are handed over. It is not called a success."""
+
+
+class PartialResultWarning(ComfyWarning):
+    """A table is complete but for what the server could not give; the message says what is missing."""
+
+
+class RecoveredSubmitWarning(ComfyWarning):
+    """A submit got no usable answer, and its run was found in the run list."""
