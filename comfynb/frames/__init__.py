@@ -1,0 +1,29 @@
+"""Tables: pure functions that make pandas DataFrames of the models. Nothing here reads or writes anything."""
+
+from __future__ import annotations
+
+from comfynb.frames.catalog import catalog_frame
+from comfynb.frames.deployments import deployments_frame
+from comfynb.frames.inputs import inputs_frame
+from comfynb.frames.machines import machines_frame
+from comfynb.frames.outputs import outputs_frame
+from comfynb.frames.runs import runs_frame
+from comfynb.frames.schema import TABLES, Column, Table
+from comfynb.frames.timeline import timeline_frame
+from comfynb.frames.versions import versions_frame
+from comfynb.frames.workflows import workflows_frame
+
+__all__ = [
+    "TABLES",
+    "Column",
+    "Table",
+    "catalog_frame",
+    "deployments_frame",
+    "inputs_frame",
+    "machines_frame",
+    "outputs_frame",
+    "runs_frame",
+    "timeline_frame",
+    "versions_frame",
+    "workflows_frame",
+]

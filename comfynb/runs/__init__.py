@@ -1,0 +1,1 @@
+"""Handles on runs: live status, outputs, explanations."""

@@ -1,0 +1,180 @@
+"""Answers of the server, and the one place that turns bad ones into errors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from comfynb.errors import (
+    AnswerError,
+    ApiError,
+    AuthenticationError,
+    CreditsError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read to its end."""
+
+    status: int
+    content: bytes
+    content_type: str = ""
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the server says that it is JSON."""
+        return "json" in self.content_type
+
+    @property
+    def no_such_route(self) -> bool:
+        """Whether this says that the path itself is unknown, which is not the same as an unknown id."""
+        if self.status == 404:
+            return not self.is_json or self.detail() in ("Not Found", "")
+        return self.status < 300 and not self.is_json
+
+    @property
+    def drops_connection(self) -> bool:
+        """Whether the server closes the connection after this answer without saying so.
+
+        Seen after every unhandled error: 500 with a plain text. The next request on that connection fails.
+        """
+        return self.status == 500 and not self.is_json
+
+    def detail(self) -> str:
+        """Return the server's own words, on one line, shortened."""
+        return shorten(_words(self))
+
+
+def shorten(text: str, longest: int = _LONGEST) -> str:
+    r"""Fold white space and cut a long text in its middle.
+
+    Examples
+    --------
+    >>> shorten("a\n  b"), shorten("x" * 10, 5)
+    ('a b', 'xx…xx')
+    """
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    half = (longest - 1) // 2
+    return f"{line[:half]}…{line[-half:]}"
+
+
+def _words(answer: Answer) -> str:
+    body = answer.content[:100_000]
+    if not answer.is_json:
+        if "html" in answer.content_type:
+            return "a web page"
+        return body.decode("utf-8", "replace")
+    try:
+        value: Any = json.loads(answer.content)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        value = value.get("detail", value.get("error", value.get("message", value)))
+    if isinstance(value, list):
+        return "; ".join(_problem(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _problem(item: Any) -> str:
+    if isinstance(item, dict) and "msg" in item:
+        where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
+        return f"{where}: {item['msg']}" if where else str(item["msg"])
+    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+
+
+def retry_after(answer: Answer, now: datetime | None = None) -> float | None:
+    """Return the seconds that the server asks to wait, from either form of `Retry-After`; None without one."""
+    value = answer.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    when = http_date(value)
+    if when is None:
+        return None
+    base = http_date(answer.headers.get("date", "")) or now or datetime.now(UTC)
+    return max(0.0, (when - base).total_seconds())
+
+
+def http_date(value: str) -> datetime | None:
+    """Read a date of an HTTP header as UTC; None for anything else."""
+    try:
+        when = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def raise_for(answer: Answer, *, method: str, path: str, server: str) -> None:
+    """Raise the error that an answer stands for; do nothing for a good one.
+
+    Raises
+    ------
+    ApiError
+        Of the class for its status; see `comfynb.errors`.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    said = answer.detail()
+    facts: dict[str, Any] = {"status": status, "method": method, "path": path, "detail": said}
+    call = f"{method} {path}"
+    if 300 <= status < 400:
+        target = answer.headers.get("location", "")
+        raise ApiError(
+            f"{server} sends {call} on to another address ({shorten(target, 120) or 'not named'}); connect to that "
+            "address instead (url= or COMFY_DEPLOY_API_URL).",
+            **facts,
+        )
+    if status == 401:
+        raise AuthenticationError(
+            f"{server} refused the API key ({said}); check COMFY_DEPLOY_API_KEY, or make a new key in the API Keys "
+            "section of your ComfyDeploy account.",
+            **facts,
+        )
+    if status == 403:
+        if "credit" in said.lower():
+            raise CreditsError(f"The account has not enough credits for {call}: {said}", **facts)
+        raise PermissionDeniedError(f"This key may not do {call}: {said}", **facts)
+    if status == 404:
+        what = "the server has no such route" if answer.no_such_route else said
+        raise NotFoundError(f"{call}: {what}.", **facts)
+    if status == 429:
+        wait = retry_after(answer)
+        hint = f"; it asks to wait {wait:.0f} s" if wait is not None else ""
+        raise RateLimitError(
+            f"{server} limits the rate of requests ({call}){hint}. Try again later.", retry_after=wait, **facts
+        )
+    if status in (502, 503, 504):
+        raise ApiError(
+            f"{server} is not available at the moment ({status} on {call}: {said}); try again later.", **facts
+        )
+    if status == 422 or status == 400:
+        raise ApiError(f"{server} rejected {call} ({status}): {said}", **facts)
+    raise ApiError(f"{server} failed on {call} ({status}): {said}", **facts)
+
+
+def unreadable(answer: Answer, why: str, *, method: str, path: str, server: str) -> AnswerError:
+    """Return the error for a good status with a body that cannot be used."""
+    if "html" in answer.content_type or answer.content.lstrip()[:1] == b"<":
+        text = (
+            f"{server} answered {method} {path} with a web page instead of data; is this the address of the API? "
+            "(url= or COMFY_DEPLOY_API_URL)"
+        )
+    else:
+        text = f"The answer of {server} to {method} {path} cannot be read: {shorten(why, 160)}"
+    return AnswerError(text, status=answer.status, method=method, path=path, detail=shorten(why, 160))

@@ -1,0 +1,134 @@
+"""Connections: how clients are made, how files are fetched, and what their faults are called."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cache
+
+import httpx
+
+from comfynb.api.address import Address
+from comfynb.api.answers import shorten
+from comfynb.api.routes import Route
+from comfynb.errors import ApiError, TransportError
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long, how often and how much at once.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds for one try of a read or a write, from the first byte sent to the last one read.
+    submit_timeout : float
+        Seconds without a byte of the answer to a submit.
+    retries : int
+        How often a read is tried again.
+    budget : float
+        Seconds for all tries of a read and the waits between them.
+    max_concurrent : int
+        Requests under way at once.
+    """
+
+    timeout: float = 60.0
+    submit_timeout: float = 90.0
+    retries: int = 4
+    budget: float = 120.0
+    max_concurrent: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # Loading them takes 20 ms, and a submit has a client of its own.
+    return httpx.create_ssl_context()
+
+
+def new_client(address: Address, limits: Limits, read_timeout: float) -> httpx.AsyncClient:
+    """Return a client for a server. Redirects are not followed unless a request says so."""
+    host = httpx.URL(address.origin).host
+    local = host in ("localhost", "::1") or host.startswith("127.")
+    return httpx.AsyncClient(
+        verify=_certificates(),
+        trust_env=not local,  # a proxy for the world must not be asked for this machine
+        timeout=httpx.Timeout(read_timeout, connect=min(10.0, limits.timeout), pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.max_concurrent),
+        headers={"User-Agent": "comfynb", "Accept": "application/json"},
+    )
+
+
+async def stream_file(address: Address, limits: Limits, url: str, what: str) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file that a run made, from wherever it is stored. The key is not sent along.
+
+    Parameters
+    ----------
+    address : Address
+        The server, for a URL without a host.
+    limits : Limits
+        Deadlines.
+    url : str
+        As the server gave it.
+    what : str
+        What it is, for messages.
+
+    Raises
+    ------
+    ApiError
+        If it is refused; links of private outputs expire, and the run has to be read again for new ones.
+    TransportError
+        If it breaks off.
+    """
+    target = httpx.URL(address.origin).join(url)
+    if target.scheme not in ("http", "https"):
+        raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False)
+    async with new_client(address, limits, limits.timeout) as client:
+        try:
+            async with client.stream("GET", target, follow_redirects=True) as response:
+                if response.status_code >= 300:
+                    raise ApiError(
+                        f"{what} could not be fetched from {target.host} ({response.status_code}); its link may have "
+                        "expired: read the run again with run.refresh().",
+                        status=response.status_code,
+                        method="GET",
+                        path=target.path,
+                    )
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+        except httpx.HTTPError as error:
+            raise TransportError(
+                f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
+            ) from error
+
+
+def transport_error(error: Exception, address: Address, route: Route) -> TransportError:
+    """Return our error for a fault of a connection, in words."""
+    sent = not isinstance(error, _NOT_SENT)
+    # The words of httpx may quote an address, never a header; the key travels in a header only.
+    if isinstance(error, httpx.ConnectTimeout):
+        why = "it did not take the connection in time"
+    elif isinstance(error, httpx.TimeoutException):
+        why = "it did not answer in time"
+    elif isinstance(error, httpx.ConnectError):
+        why = _connect_problem(error)
+    elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        why = "the connection broke before the answer was complete"
+    else:
+        why = str(error) or type(error).__name__
+    return TransportError(f"{address} gave no answer to {route}: {why}.", sent=sent)
+
+
+def _connect_problem(error: httpx.ConnectError) -> str:
+    text = str(error).lower()
+    if "refused" in text or "all connection attempts failed" in text:
+        return "nothing answers there (connection refused)"
+    if "name or service not known" in text or "nodename" in text or "temporary failure in name" in text:
+        return "there is no host of that name"
+    if "certificate" in text:
+        return f"its certificate is not trusted ({error})"
+    return str(error) or "the connection failed"

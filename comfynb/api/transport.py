@@ -1,0 +1,312 @@
+"""The one way to the network: authentication, prefix, retries, deadlines, and hooks that see every call.
+
+Three kinds of requests (`comfynb.api.routes.Kind`) are treated differently. Reads are tried again on connection
+faults and on 429, 502, 503 and 504. Writes are sent once. Submits are sent once, on a connection of their own, and
+are given a long time to answer, since the server may talk to a machine for most of a minute first; only a failure
+before any byte was sent counts as "not taken".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr
+
+from comfynb.api.address import Address
+from comfynb.api.answers import Answer, http_date, raise_for, unreadable
+from comfynb.api.connections import Limits, new_client, transport_error
+from comfynb.api.retrying import retried
+from comfynb.api.routes import WORKFLOWS, Kind, Route
+from comfynb.errors import NotFoundError, TransportError
+
+log = logging.getLogger("comfynb")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a hook is told of one call, after its last try.
+
+    Attributes
+    ----------
+    route : str
+        Method and path template, such as ``GET /run/{run_id}``.
+    status : int or None
+        HTTP status; None when no answer came.
+    seconds : float
+        From the first try to the end of the last, waits included.
+    retries : int
+        How often it was tried again.
+    size : int
+        Bytes of the answer's body.
+    """
+
+    route: str
+    status: int | None
+    seconds: float
+    retries: int
+    size: int
+
+
+class Transport:
+    """Sends requests to one server with one key. Belongs to the event loop that first uses it.
+
+    Parameters
+    ----------
+    address : Address
+        The server.
+    api_key : pydantic.SecretStr
+        The key; it is only ever put into the `Authorization` header.
+    limits : Limits
+        Deadlines, retries and concurrency.
+
+    Attributes
+    ----------
+    hooks : list of callable
+        Each is called with a `Call` after every request.
+    """
+
+    def __init__(self, address: Address, api_key: SecretStr, limits: Limits | None = None) -> None:
+        self.address = address
+        self.limits = limits or Limits()
+        self.hooks: list[Callable[[Call], None]] = []
+        self._key = api_key
+        self._prefix = address.prefixes[0]
+        self._confirmed = False
+        self._clock_offset: timedelta | None = None
+        self._bind(None)
+
+    def __repr__(self) -> str:
+        return f"<Transport {self.address}{' (prefix ' + repr(self._prefix) + ')' if self._confirmed else ''}>"
+
+    # -- what others may ask ------------------------------------------------------------------------------------
+
+    @property
+    def prefix(self) -> str | None:
+        """The path prefix that is known to work; None before the first good answer."""
+        return self._prefix if self._confirmed else None
+
+    def server_now(self) -> datetime:
+        """Return the server's time as far as its answers told it, else this machine's."""
+        return datetime.now(UTC) + (self._clock_offset or timedelta())
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """Server's clock minus this machine's; None before the first answer with a date."""
+        return self._clock_offset
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def send(
+        self,
+        route: Route,
+        ids: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Any = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Send one request and return the answer to it, whatever its status.
+
+        Parameters
+        ----------
+        route : Route
+            What to call.
+        ids : mapping of str to str
+            Values for the placeholders of the path.
+        query, json, files
+            As in httpx. None values of `query` are left out.
+
+        Raises
+        ------
+        TransportError
+            When no whole answer came; `sent` tells whether the server may have seen the request.
+        """
+        if (loop := asyncio.get_running_loop()) is not self._loop:
+            self._bind(loop)
+        path = route.path.format_map({k: quote(str(v), safe="") for k, v in (ids or {}).items()})
+        arguments: dict[str, Any] = {
+            "params": {k: _query_value(v) for k, v in (query or {}).items() if v is not None},
+            "json": json,
+            "files": files,
+        }
+        if route.kind is not Kind.READ:
+            if not self._confirmed:
+                await self.discover()
+            return await self._counted(route, self._prefix + path, arguments)
+        tried = self._prefix
+        answer = await self._counted(route, tried + path, arguments)
+        if not self._confirmed:
+            if answer.no_such_route:
+                await self.discover()
+            elif answer.is_json and answer.status not in (401, 403) and answer.status < 500:
+                self._confirm(tried)
+        if self._prefix != tried and answer.no_such_route:
+            answer = await self._counted(route, self._prefix + path, arguments)
+        return answer
+
+    async def fetch(self, route: Route, ids: Mapping[str, str] | None = None, **arguments: Any) -> Answer:
+        """Send one request and return its answer if it is a good one.
+
+        Raises
+        ------
+        ApiError, TransportError
+            Otherwise.
+        """
+        answer = await self.send(route, ids, **arguments)
+        self.check(answer, route)
+        return answer
+
+    def check(self, answer: Answer, route: Route) -> None:
+        """Raise the error that an answer stands for, if it is one."""
+        raise_for(answer, method=route.method, path=route.path, server=str(self.address))
+
+    def unreadable(self, answer: Answer, route: Route, why: str) -> Exception:
+        """Return the error for an answer that cannot be decoded."""
+        return unreadable(answer, why, method=route.method, path=route.path, server=str(self.address))
+
+    async def discover(self) -> str:
+        """Find the prefix under which the server has its routes, with reads only; once per server.
+
+        Raises
+        ------
+        NotFoundError
+            When none of the prefixes leads to the API.
+        AuthenticationError
+            When every one of them refuses the key: that proves no route, since the server asks for the key first.
+        """
+        async with self._discovery:
+            if self._confirmed:
+                return self._prefix
+            seen: list[tuple[str, Answer]] = []
+            for prefix in self.address.prefixes:
+                answer = await self._counted(WORKFLOWS, prefix + WORKFLOWS.path, {"params": {"limit": "1"}})
+                if answer.status == 200 and answer.is_json:
+                    self._confirm(prefix)
+                    return prefix
+                seen.append((prefix, answer))
+            for prefix, answer in seen:
+                if answer.is_json and not answer.no_such_route:
+                    self._prefix = prefix
+                    if answer.status == 401:
+                        self.check(answer, WORKFLOWS)
+                    return prefix
+            tried = ", ".join(f"{p + WORKFLOWS.path} answered {_verdict(a)}" for p, a in seen)
+            raise NotFoundError(
+                f"No ComfyDeploy API was found at {self.address}: {tried}. Check url= or COMFY_DEPLOY_API_URL.",
+                status=seen[0][1].status,
+                method="GET",
+                path=WORKFLOWS.path,
+            )
+
+    # -- how it is done -----------------------------------------------------------------------------------------
+
+    def _bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Start anew on a loop: what another loop (another process, after a fork) opened cannot be used here."""
+        self._loop = loop
+        self._client: httpx.AsyncClient | None = None
+        self._slots = asyncio.Semaphore(self.limits.max_concurrent)
+        self._submit_slots = asyncio.Semaphore(self.limits.max_concurrent)
+        self._discovery = asyncio.Lock()
+
+    def _confirm(self, prefix: str) -> None:
+        self._prefix, self._confirmed = prefix, True
+
+    async def _counted(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+        begun, tries, answer = time.perf_counter(), [0], None
+        try:
+
+            async def once() -> Answer:
+                tries[0] += 1
+                return await self._once(route, path, arguments)
+
+            if route.kind is Kind.READ:
+                answer = await retried(once, route=route, limits=self.limits, now=self.server_now)
+            else:
+                answer = await once()
+            return answer
+        finally:
+            call = Call(
+                route=str(route),
+                status=answer.status if answer else None,
+                seconds=time.perf_counter() - begun,
+                retries=max(0, tries[0] - 1),
+                size=len(answer.content) if answer else 0,
+            )
+            log.debug("%s %s in %.3f s, %d retries", call.route, call.status, call.seconds, call.retries)
+            for hook in self.hooks:
+                hook(call)
+
+    async def _once(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+        submit = route.kind is Kind.SUBMIT
+        # A submit's connection may be silent for `submit_timeout`; the rest of it gets what a read gets.
+        seconds = self.limits.timeout + (self.limits.submit_timeout if submit else 0.0)
+        async with self._submit_slots if submit else self._slots:
+            holder: Any = (
+                new_client(self.address, self.limits, self.limits.submit_timeout)
+                if submit
+                else nullcontext(self._shared_client())
+            )
+            async with holder as client:
+                request = client.build_request(
+                    route.method,
+                    self.address.origin + path,
+                    headers={"Authorization": f"Bearer {self._key.get_secret_value()}"},
+                    **arguments,
+                )
+                try:
+                    async with asyncio.timeout(seconds):
+                        return await self._exchange(client, request)
+                except TimeoutError as error:
+                    raise TransportError(
+                        f"No whole answer from {self.address} to {route} within {seconds:.0f} s."
+                    ) from error
+                except (httpx.HTTPError, httpx.InvalidURL) as error:
+                    raise transport_error(error, self.address, route) from error
+
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Answer:
+        # Redirects are not followed: no key goes to another host, and no submit is sent twice.
+        response = await client.send(request, stream=True)
+        async with aclosing(response):
+            content = self._without_key(await response.aread())
+            answer = Answer(
+                response.status_code, content, response.headers.get("content-type", "").lower(), response.headers
+            )
+            if answer.drops_connection and (stream := response.extensions.get("network_stream")) is not None:
+                await stream.aclose()
+        when = http_date(response.headers.get("date", ""))
+        if when is not None:
+            self._clock_offset = when - datetime.now(UTC)
+        return answer
+
+    def _without_key(self, content: bytes) -> bytes:
+        """Blank the key where a server or a proxy echoes it, so that no error and no table can show it."""
+        key = self._key.get_secret_value().encode()
+        return content.replace(key, b"***") if len(key) >= 8 and key in content else content
+
+    def _shared_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = new_client(self.address, self.limits, self.limits.timeout)
+        return self._client
+
+
+def _query_value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _verdict(answer: Answer) -> str:
+    if answer.status < 300:
+        return f"{answer.status} with {'data of another shape' if answer.is_json else 'no data'}"
+    return str(answer.status)

@@ -1,0 +1,77 @@
+"""The commands, and what an error of one becomes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import click
+import typer
+
+from comfynb import __version__
+from comfynb.cli import api, demo, lab, sandbox, workflow
+from comfynb.display.text import tidy
+from comfynb.errors import ComfyError, ConfigurationError, InputError
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="comfynb",
+    help="Explore and run ComfyUI workflows on ComfyDeploy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("api")(api.api)
+app.command("workflow")(workflow.workflow)
+app.command("sandbox")(sandbox.sandbox)
+app.command("lab")(lab.lab)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"comfynb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Say the version and exit."
+    ),
+) -> None:
+    """Explore and run ComfyUI workflows on ComfyDeploy."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is one sentence on standard error, never a traceback."""
+    warnings.showwarning = lambda message, *_, **__: typer.echo(f"Note: {message}", err=True)
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (InputError, ConfigurationError) as error:
+        return _say(error, USAGE)
+    except ComfyError as error:
+        return _say(error, FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stdout = None  # type: ignore[assignment]
+        return OK
+    return code if isinstance(code, int) else OK
+
+
+def _say(error: ComfyError, code: int) -> int:
+    lines = [
+        tidy(line, 2000) if not line.startswith("  ") else f"  {tidy(line, 2000)}" for line in str(error).splitlines()
+    ]
+    typer.echo("\n".join(lines), err=True)
+    return code

@@ -1,0 +1,50 @@
+"""Tables and lines in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from comfynb.display.text import tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    typer.echo(f"\n{text}")
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, aligned."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        typer.echo(f"  {name:<{width}}  {tidy(value, 200)}")
+
+
+def table(frame: pd.DataFrame, columns: Sequence[str], most: int = 50) -> None:
+    """Print some columns of a table."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+    for column in columns:
+        shown.add_column(column, overflow="fold", max_width=48)
+    for row in frame[list(columns)].head(most).itertuples(index=False):
+        shown.add_row(*(Text(cell(value)) for value in row))
+    console = Console(soft_wrap=False, width=None if Console().is_terminal else 160)
+    console.print(shown)
+    if len(frame) > most:
+        typer.echo(f"  … and {len(frame) - most} more")
+
+
+def cell(value: Any) -> str:
+    """Return a value as it is shown in a table."""
+    if isinstance(value, tuple | list):
+        return ", ".join(cell(part) for part in value)
+    if value is None or value != value or str(value) == "<NA>":
+        return "-"
+    return tidy(str(value), 80)

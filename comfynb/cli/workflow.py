@@ -1,0 +1,108 @@
+"""`comfynb workflow`: show what a run would send, and run it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from comfynb.cli import show
+
+if TYPE_CHECKING:
+    from comfynb.runs.run import Run
+    from comfynb.services.prepared import Prepared
+
+
+def workflow(
+    name: str = typer.Argument("text2img", help="Name or id of a workflow, or id of a deployment."),
+    given: list[str] = typer.Option([], "--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated."),
+    environment: str | None = typer.Option(None, help="Which deployment; production by default."),
+    version: str | None = typer.Option(None, help="Another version, by number or id."),
+    machine: str | None = typer.Option(None, help="Another machine, by name or id."),
+    execute: bool = typer.Option(False, "--execute", help="Submit it, and wait for it. Without this nothing is sent."),
+    download: Path | None = typer.Option(None, metavar="DIR", help="Save what the run makes into this folder."),
+    timeout: float = typer.Option(1800.0, help="Seconds to wait for the run."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of text."),
+) -> int:
+    """Show what a run of a workflow would send; with --execute, run it.
+
+    Example: comfynb workflow text2img --input prompt="a red fox" --input seed=7 --execute --download pictures
+    """
+    from comfynb.connecting import connect
+
+    inputs = _read_inputs(given)
+    with connect() as ws:
+        options: dict[str, Any] = {"environment": environment, "version": version, "machine": machine}
+        prepared = ws.prepare(name, inputs, **options)
+        if not execute:
+            typer.echo(json.dumps(_prepared(prepared), indent=2, ensure_ascii=False) if as_json else repr(prepared))
+            return 0 if prepared.ok else 2
+        if not as_json:
+            typer.echo(f"{prepared.name} runs on {prepared.route}.", err=True)
+        run = ws.submit(name, prepared.inputs.send, **options)
+        if not as_json:
+            typer.echo(f"run {run.id}", err=True)
+        run.wait(timeout, check=False, progress=False if as_json else None)
+        saved = run.download(download) if download is not None and run.outputs else []
+        if as_json:
+            typer.echo(json.dumps(_ended(run, saved), indent=2, ensure_ascii=False))
+        else:
+            _tell(run, saved)
+        return 0 if run.status == "success" else 1
+
+
+def _read_inputs(given: list[str]) -> dict[str, Any]:
+    inputs: dict[str, Any] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{item!r} has to be NAME=VALUE.", param_hint="--input")
+        if name in inputs:
+            raise typer.BadParameter(f"{name!r} is given twice.", param_hint="--input")
+        inputs[name] = value
+        if value[:1] == "[":
+            try:
+                inputs[name] = json.loads(value)
+            except ValueError:
+                pass  # a text that begins with a bracket
+    return inputs
+
+
+def _prepared(prepared: Prepared) -> dict[str, Any]:
+    route, body = prepared.request
+    return {
+        "workflow": prepared.name,
+        "route": prepared.route,
+        "machine": prepared.machine_name,
+        "gpu": prepared.gpu,
+        "price_per_second": prepared.price,
+        "request": {"method": route.method, "path": route.path, "body": body},
+        "problems": prepared.problems,
+        "blockers": list(prepared.blockers),
+        "notes": list(prepared.notes),
+    }
+
+
+def _ended(run: Run, saved: list[Path]) -> dict[str, Any]:
+    bad = run.status != "success"
+    return {
+        "run_id": run.id,
+        "status": run.status,
+        "machine_id": run.machine_id,
+        "inputs": run.inputs,
+        "outputs": [output.url or output.text for output in run.outputs],
+        "saved": [str(path) for path in saved],
+        "why": repr(run.explain()) if bad else None,
+    }
+
+
+def _tell(run: Run, saved: list[Path]) -> None:
+    show.facts([("status", run.status), ("run", run.id), *((f"input {k}", str(v)) for k, v in run.inputs.items())])
+    for output in run.outputs:
+        typer.echo(f"  {output.kind}: {output.url or output.text}")
+    for path in saved:
+        typer.echo(f"Saved {path}")
+    if run.status != "success":
+        typer.echo(repr(run.explain()), err=True)

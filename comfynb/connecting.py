@@ -1,0 +1,116 @@
+"""`connect`: from settings to a workspace, without a request."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from comfynb.api.address import parse_address
+from comfynb.api.client import ComfyDeployClient
+from comfynb.api.connections import Limits
+from comfynb.api.transport import Transport
+from comfynb.bridge import choose
+from comfynb.core import Core, Face
+from comfynb.errors import ConfigurationError
+from comfynb.services.cache import Cache
+from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.workflows import Times, WorkflowsService
+from comfynb.settings import check_key, no_key, read_settings
+from comfynb.workspace import Workspace
+
+if TYPE_CHECKING:
+    from comfynb.sandbox import Sandbox
+
+
+def connect(
+    url: str | None = None,
+    api_key: str | None = None,
+    *,
+    sandbox: bool | Sandbox | None = None,
+    loop: str | None = None,
+    webhook: str | None = None,
+    timeout: float = 60.0,
+    retries: int = 4,
+    cache_ttl: float = 300.0,
+    machines_ttl: float = 15.0,
+    max_concurrent: int = 8,
+) -> Workspace:
+    """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
+
+    What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`.
+
+    Parameters
+    ----------
+    url : str, optional
+        The server, with or without ``/api``; https://api.comfydeploy.com by default.
+    api_key : str, optional
+        The key.
+    sandbox : bool or Sandbox, optional
+        True starts a local ComfyDeploy in this process, without key or network; a running `Sandbox` is connected to.
+        None does so if `COMFYNB_SANDBOX` is set and neither `url` nor `api_key` is given. False never does.
+    loop : {None, "thread", "kernel"}
+        Where I/O runs. By default on a thread of its own. "kernel" takes the kernel's own loop through nest-asyncio,
+        which works with an ipykernel before 7 and Python before 3.14 only.
+    webhook : str, optional
+        URL that the server is asked to call for every run.
+    timeout : float
+        Seconds for one try of a request; a submit is given 90 more to be answered.
+    retries : int
+        How often a read is tried again after a fault or a 429, 502, 503 or 504. A submit is never repeated.
+    cache_ttl : float
+        Seconds to keep what was read.
+    machines_ttl : float
+        Seconds to keep the state of machines.
+    max_concurrent : int
+        Requests under way at once.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no key, or what is given cannot work.
+
+    Examples
+    --------
+    >>> import comfynb
+    >>> ws = comfynb.connect(sandbox=True)
+    >>> ws.run("text2img", prompt="a red fox", seed=7).status
+    'success'
+    """
+    for name, value in (("timeout", timeout), ("max_concurrent", max_concurrent)):
+        if not value > 0:
+            raise ConfigurationError(f"{name}={value} has to be more than 0.")
+    for name, value in (("retries", retries), ("cache_ttl", cache_ttl), ("machines_ttl", machines_ttl)):
+        if not value >= 0:
+            raise ConfigurationError(f"{name}={value} must not be negative.")
+    settings = read_settings()
+    plain = url is None and api_key is None
+    started: Sandbox | None = None
+    if sandbox is None:
+        sandbox = plain and settings.sandbox
+    if sandbox is not False:
+        if not plain:
+            raise ConfigurationError("Give either url= and api_key=, or sandbox=, not both.")
+        if sandbox is True:
+            from comfynb.sandbox import Sandbox
+
+            started = sandbox = Sandbox()
+            started.start()
+        url, api_key = sandbox.url, sandbox.api_key
+    if api_key is None:
+        if settings.api_key is None or not settings.api_key.get_secret_value().strip():
+            raise no_key()
+        api_key = settings.api_key.get_secret_value()
+    transport = Transport(
+        parse_address(url if url is not None else settings.api_url),
+        check_key(api_key),
+        Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent),
+    )
+    face = Face(choose(loop))
+    workflows = WorkflowsService(ComfyDeployClient(transport), Cache(), Times(cache_ttl, machines_ttl))
+    service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
+    core = Core(service, face)
+    if started is not None:
+        # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
+        weakref.finalize(core, started.stop)
+    return Workspace(core, sandbox=sandbox or None, owned=started is not None)

@@ -1,0 +1,167 @@
+"""HTML: escaping, small tables, and cards that look right in light and dark notebooks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from comfynb.display.card import Card, Link, Notes, Pictures, Section, Table
+from comfynb.display.text import LONGEST, UNKNOWN, tidy
+
+__all__ = ["bare_url", "card_html", "escape", "link", "safe_url", "table"]
+
+_WIDEST_CELL: Final = 300
+_WIDEST_FACT: Final = 300
+_WIDEST_NOTE: Final = 1200
+_LONGEST_URL: Final = 4000
+_MOST_PICTURES: Final = 24
+
+# JupyterLab's variables make it follow the theme; the fallbacks take the colours of whatever page it stands on. The
+# doubled class outranks the notebook's own rules for tables (text to the right, columns of one width).
+_STYLE: Final = """<style>
+.comfynb.comfynb{color:var(--jp-ui-font-color1,inherit);font-size:13px;line-height:1.5;max-width:980px;
+border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-radius:4px;padding:10px 14px;margin:2px 0;
+overflow-x:auto}
+.comfynb.comfynb table{border-collapse:collapse;table-layout:auto;margin:4px 0;font-size:inherit;color:inherit}
+.comfynb.comfynb :is(td,th,tr){background:none;border:none;text-align:left;vertical-align:top;padding:1px 18px 1px 0;
+max-width:520px;white-space:normal;overflow-wrap:anywhere}
+.comfynb.comfynb :is(th,caption){color:var(--jp-ui-font-color2,inherit);font-weight:400;text-align:left;
+overflow-wrap:normal}
+.comfynb.comfynb caption{font-weight:600;padding:6px 0 0;caption-side:top;white-space:nowrap}
+.comfynb.comfynb thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));white-space:nowrap}
+.comfynb.comfynb p{margin:4px 0}
+.comfynb.comfynb .cnb-title{font-weight:600;font-size:14px}
+.comfynb.comfynb .cnb-status{border:1px solid;border-radius:9px;padding:0 8px;margin-right:8px;white-space:nowrap}
+.comfynb.comfynb .cnb-good{color:var(--jp-success-color1,#2e7d32)}
+.comfynb.comfynb .cnb-busy{color:var(--jp-info-color1,#1976d2)}
+.comfynb.comfynb .cnb-warn{color:var(--jp-warn-color1,#c25e00)}
+.comfynb.comfynb .cnb-bad{color:var(--jp-error-color1,#d32f2f)}
+.comfynb.comfynb img{height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;display:inline-block}
+.comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
+</style>"""
+
+
+def escape(value: object, width: int | None = LONGEST) -> str:
+    """Return a text made harmless, and fit for HTML and for its attributes in quotes.
+
+    Parameters
+    ----------
+    value : object
+        A text of whoever; None has none.
+    width : int or None
+        How wide it may be; see `comfynb.display.text.tidy`.
+
+    Examples
+    --------
+    >>> escape("<script>alert('x')")
+    '&lt;script&gt;alert(&#x27;x&#x27;)'
+    """
+    return html.escape(tidy(value, width), quote=True)
+
+
+def safe_url(url: object) -> str | None:
+    """Return a URL that may stand in a link or as the source of a picture, else None.
+
+    It is http or https, has a host, and no user name or password. Characters that no URL has are percent-encoded.
+
+    Examples
+    --------
+    >>> safe_url("https://host/a b.png"), safe_url("javascript:alert(1)"), safe_url("https://user:secret@host/")
+    ('https://host/a%20b.png', None, None)
+    """
+    if not isinstance(url, str) or len(url) > _LONGEST_URL:
+        return None
+    text = quote(url.strip(), safe="%/:?#[]@!$&'()*+,;=~", errors="replace")
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not host or "@" in parts.netloc:
+        return None
+    return text
+
+
+def bare_url(url: object) -> str | None:
+    """Return a URL without what can be a secret in it: user name, password, query and fragment; None if it is none.
+
+    Examples
+    --------
+    >>> bare_url("https://user:secret@host:8443/hook?token=secret")
+    'https://host:8443/hook'
+    """
+    if not isinstance(url, str) or len(url) > _LONGEST_URL:
+        return None
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme in ("http", "https") and host else None
+
+
+def link(text: object, url: object, width: int | None = LONGEST) -> str:
+    """Return a link that opens a new tab; only its text if the URL is none that may be followed.
+
+    Examples
+    --------
+    >>> link("a.png", "javascript:alert(1)")
+    'a.png'
+    """
+    address = safe_url(url)
+    if address is None:
+        return escape(text, width)
+    href = html.escape(address, quote=True)
+    return f'<a href="{href}" target="_blank" rel="noopener noreferrer">{escape(text, width)}</a>'
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link | None]], title: str = "") -> str:
+    """Return a table; every cell is escaped, and None is shown as not known."""
+    caption = f"<caption>{escape(title)}</caption>" if title else ""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def card_html(card: Card) -> str:
+    """Return a card as HTML that can stand anywhere in a page; see `comfynb.display.text.card_text` for its twin."""
+    status = f'<span class="cnb-status cnb-{escape(card.tone)}">{escape(card.status)}</span>' if card.status else ""
+    parts = [f'<div>{status}<span class="cnb-title">{escape(card.title)}</span></div>']
+    facts = [(escape(label), escape(value, _WIDEST_FACT)) for label, value in card.facts]
+    if shown := [f"<tr><th>{label}</th><td>{value}</td></tr>" for label, value in facts if value]:
+        parts.append(f"<table><tbody>{''.join(shown)}</tbody></table>")
+    parts.extend(_section(section) for section in card.sections)
+    if card.following:
+        calls = "<br>".join(f"<code>{escape(call)}</code>" for call in card.following)
+        parts.append(f"<p>next:<br>{calls}</p>")
+    return f'{_STYLE}\n<div class="comfynb">{"".join(filter(None, parts))}</div>'
+
+
+def _section(section: Section) -> str:
+    if isinstance(section, Notes):
+        lines = [escape(line, _WIDEST_NOTE) for line in section.lines]
+        return "".join(f'<p class="cnb-{escape(section.tone)}">{line}</p>' for line in lines if line)
+    if isinstance(section, Pictures):
+        return _pictures(section)
+    if section.rows:
+        return table(section.columns, section.rows, section.title)
+    return f"<p>{escape(section.title)}: {escape(section.empty)}</p>" if section.empty else ""
+
+
+def _pictures(pictures: Pictures) -> str:
+    found = []
+    for name, url in pictures.items:
+        address = safe_url(url)
+        if address is not None:
+            source = html.escape(address, quote=True)
+            # Whoever serves the picture does not learn from which notebook it is looked at.
+            found.append(f'<img src="{source}" alt="{escape(name)}" loading="lazy" referrerpolicy="no-referrer">')
+    return f"<div>{''.join(found[:_MOST_PICTURES])}</div>" if found else ""
+
+
+def _cell(cell: str | Link | None) -> str:
+    if isinstance(cell, Link):
+        return link(cell.text, cell.url, _WIDEST_CELL) or UNKNOWN
+    return escape(cell, _WIDEST_CELL) or UNKNOWN

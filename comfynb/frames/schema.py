@@ -1,0 +1,311 @@
+"""What each table has: its columns, their types and what they mean. The one place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["TABLES", "Column", "Dtype", "Table"]
+
+Dtype: TypeAlias = Literal["str", "datetime64[us, UTC]", "Int64", "Float64", "boolean", "object"]
+"""The types that columns have. "object" is for cells with several things (tuples) and for values of any type."""
+
+_TIME: Final = "datetime64[us, UTC]"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    dtype : str
+        Its pandas type, the same in an empty table.
+    meaning : str
+        What its cells say. What is not known is NA.
+    unit : str
+        Of numbers: "seconds", "rows"; empty where there is none.
+    """
+
+    name: str
+    dtype: Dtype
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of table.
+
+    Parameters
+    ----------
+    kind : str
+        The name of the kind, which also stands in the `attrs` of each such table.
+    columns : tuple of Column
+        In their order.
+    meaning : str
+        What one row is.
+
+    Examples
+    --------
+    >>> TABLES["machines"].names()[:3]
+    ('name', 'id', 'type')
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    meaning: str
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the columns, in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def describe(self) -> DataFrame:
+        """Return a table of the columns.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per column: `name`, `dtype`, `unit`, `meaning`, all texts.
+
+        Examples
+        --------
+        >>> list(TABLES["timeline"].describe()["name"])
+        ['at', 'status', 'live_status', 'progress', 'queue_position', 'outputs']
+        """
+        import pandas as pd
+
+        rows = [(column.name, column.dtype, column.unit, column.meaning) for column in self.columns]
+        return pd.DataFrame(rows, columns=["name", "dtype", "unit", "meaning"], dtype="str")
+
+    def help_text(self) -> str:
+        """Return the same as `describe`, as plain text.
+
+        Examples
+        --------
+        >>> print(TABLES["timeline"].help_text().splitlines()[0])
+        timeline: one row per change of a run that was seen, oldest first.
+        """
+        widest = max(len(column.name) for column in self.columns)
+        kinds = max(len(column.dtype) for column in self.columns)
+        lines = [f"{self.kind}: {self.meaning}"]
+        for column in self.columns:
+            unit = f" [{column.unit}]" if column.unit else ""
+            lines.append(f"  {column.name:<{widest}}  {column.dtype:<{kinds}}  {column.meaning}{unit}")
+        return "\n".join(lines)
+
+
+_WORKFLOWS = Table(
+    "workflows",
+    (
+        Column("name", "str", "name of the workflow, as it is on the server"),
+        Column("id", "str", "id of the workflow"),
+        Column("standard_name", "str", "standard spelling of the name; NA if it has neither letter nor digit"),
+        Column("display_name", "str", "the name with its white space tidied"),
+        Column("description", "str", "what its author says about it"),
+        Column("deployments", "Int64", "how many deployments it has that can be read"),
+        Column("environments", "object", "the environments it is deployed in, sorted"),
+        Column("machine", "str", "name of the workflow's own machine; NA if that is deleted"),
+        Column("machine_id", "str", "id of the workflow's own machine"),
+        Column("pinned", "boolean", "whether it is pinned to the top of the list"),
+        Column("created", _TIME, "when it was made"),
+        Column("updated", _TIME, "when it was last changed"),
+        Column("user", "str", "name of the person who made it"),
+    ),
+    "one row per workflow, in the server's order: pinned ones first, then the last changed.",
+)
+
+_DEPLOYMENTS = Table(
+    "deployments",
+    (
+        Column("name", "str", "name of its workflow"),
+        Column("id", "str", "id of the deployment; NA if the server cannot list it"),
+        Column("environment", "str", "production, staging, preview, public-share, private-share or community-share"),
+        Column("workflow_id", "str", "id of its workflow"),
+        Column("version", "Int64", "number of the version that it pins"),
+        Column("version_id", "str", "id of the version that it pins"),
+        Column("machine", "str", "name of its machine; NA if that is deleted"),
+        Column("machine_id", "str", "id of its machine"),
+        Column("machine_status", "str", "status of its machine; the server queues runs whatever it is"),
+        Column("gpu", "str", "its own GPU, else that of its machine"),
+        Column("fluid", "boolean", "whether it is built on an image of its own instead of a machine's state"),
+        Column("inputs", "object", "names of its inputs, in the author's order"),
+        Column("required", "object", "names of the inputs that a run cannot do without"),
+        Column("concurrency_limit", "Int64", "how many runs at once", "runs"),
+        Column("run_timeout", "Int64", "after which a run is ended", "seconds"),
+        Column("idle_timeout", "Int64", "after which an idle container is stopped", "seconds"),
+        Column("keep_warm", "Int64", "how many containers are kept ready", "containers"),
+        Column("share_slug", "str", "its part of a share link"),
+        Column("created", _TIME, "when it was made"),
+        Column("updated", _TIME, "when it was last changed"),
+        Column("problem", "str", "why it cannot be read; NA if it can"),
+    ),
+    "one row per deployment; those that the server cannot list come last, with a problem and without an id.",
+)
+
+_MACHINES = Table(
+    "machines",
+    (
+        Column("name", "str", "name of the machine"),
+        Column("id", "str", "id of the machine"),
+        Column("type", "str", "classic, modal-serverless, comfy-deploy-serverless, runpod-serverless, workspace, …"),
+        Column("status", "str", "ready, building, error, paused, running, starting, not-started, …"),
+        Column("gpu", "str", "its GPU"),
+        Column("can_cancel", "boolean", "whether runs on it can be cancelled; NA for types where that is not known"),
+        Column("comfyui_version", "str", "commit or version of its ComfyUI"),
+        Column("deployments", "Int64", "how many deployments run on it"),
+        Column("created", _TIME, "when it was made"),
+        Column("updated", _TIME, "when it was last changed"),
+    ),
+    "one row per machine that is not deleted.",
+)
+
+_VERSIONS = Table(
+    "versions",
+    (
+        Column("name", "str", "name of its workflow"),
+        Column("id", "str", "id of the version"),
+        Column("version", "Int64", "its number"),
+        Column("comment", "str", "what its author says about it"),
+        Column("inputs", "object", "names of its inputs, in the author's order"),
+        Column("output_kind", "str", "what it mainly makes: image, video, audio, text, 3d or file"),
+        Column("node_count", "Int64", "size of its graph", "nodes"),
+        Column("uses_lora", "boolean", "whether a node loads a LoRA"),
+        Column("created", _TIME, "when it was made"),
+        Column("user", "str", "id of the person who made it"),
+        Column("machine_id", "str", "id of the machine it was made on"),
+    ),
+    "one row per version of a workflow, newest first.",
+)
+
+_INPUTS = Table(
+    "inputs",
+    (
+        Column("name", "str", "name under which a value is given"),
+        Column("label", "str", "what its author calls it"),
+        Column("kind", "str", "what it takes: text, integer, slider, enum, image, seed, …"),
+        Column("class_type", "str", "class of its node"),
+        Column("required", "boolean", "whether a run cannot do without a value for it"),
+        Column("default", "object", "what is used when nothing is given; NA if there is none"),
+        Column("minimum", "Float64", "smallest number"),
+        Column("maximum", "Float64", "largest number"),
+        Column("step", "Float64", "distance between numbers"),
+        Column("options", "object", "what an enum takes; empty for other kinds"),
+        Column("group", "str", "title of the group it belongs to"),
+        Column("description", "str", "its help"),
+        Column("listed", "boolean", "whether the server lists it; it leaves out seeds"),
+        Column("problem", "str", "what is wrong with its definition"),
+    ),
+    "one row per input of a workflow, in the author's order.",
+)
+
+_RUNS = Table(
+    "runs",
+    (
+        Column("name", "str", "name of its workflow"),
+        Column("id", "str", "id of the run"),
+        Column(
+            "status", "str", "not-started, queued, started, running, uploading, success, failed, timeout, cancelled"
+        ),
+        Column("created", _TIME, "when it was submitted"),
+        Column("queued", _TIME, "when a container took it; NA on classic machines"),
+        Column("started", _TIME, "when ComfyUI was ready for it; NA on classic machines"),
+        Column("ended", _TIME, "when it ended"),
+        Column("queue_seconds", "Float64", "from created to queued; NA on classic machines", "seconds"),
+        Column("cold_start_seconds", "Float64", "from queued to started; NA on classic machines", "seconds"),
+        Column("run_seconds", "Float64", "from started to ended; NA on classic machines", "seconds"),
+        Column("duration_seconds", "Float64", "from created to ended, as the server gives it", "seconds"),
+        Column("gpu", "str", "GPU it ran on"),
+        Column("machine", "str", "name of its machine; NA if that is deleted"),
+        Column("machine_id", "str", "id of its machine"),
+        Column("machine_type", "str", "type of its machine"),
+        Column("environment", "str", "environment of its deployment"),
+        Column("deployment_id", "str", "id of its deployment; NA if it was submitted without"),
+        Column("version", "Int64", "number of the version that ran"),
+        Column("version_id", "str", "id of the version that ran"),
+        Column("origin", "str", "where it came from: api, manual, …"),
+        Column("progress", "Float64", "share of its nodes that have begun, 0 to 1"),
+        Column("outputs", "object", "URLs of its files; NA where the list does not tell"),
+        Column("error", "str", "why a failed run failed, in the machine's words"),
+        Column("error_node", "str", "class of the node that failed"),
+        Column("batch_id", "str", "id of the batch it belongs to"),
+    ),
+    "one row per run, followed by one column `input.NAME` for each input that was given to any of them.",
+)
+
+_OUTPUTS = Table(
+    "outputs",
+    (
+        Column("name", "str", "name of the file; not to be trusted as a path"),
+        Column("kind", "str", "image, video, audio, 3d, text or file"),
+        Column("url", "str", "where it can be fetched; NA for a text that came with the answer"),
+        Column("text", "str", "the text itself, where it came with the answer"),
+        Column("node_id", "str", "id of the node that made it"),
+        Column("node_class", "str", "class of the node that made it"),
+        Column("output_id", "str", "what the workflow calls this output"),
+        Column("run_id", "str", "id of the run"),
+        Column("subfolder", "str", "folder on the machine"),
+    ),
+    "one row per file or text that a run made.",
+)
+
+_CATALOG = Table(
+    "catalog",
+    (
+        Column("name", "str", "name of the workflow, as it is on the server"),
+        Column("id", "str", "id of the workflow"),
+        Column("standard_name", "str", "standard spelling of the name; NA if it has neither letter nor digit"),
+        Column("display_name", "str", "the name with its white space tidied"),
+        Column("deployments", "object", "pairs (environment, deployment id), sorted"),
+        Column("required_inputs", "object", "names of the inputs that a run cannot do without"),
+        Column("optional_inputs", "object", "names of the other inputs"),
+        Column("output_kind", "str", "what it mainly makes: image, video, audio, text, 3d or file"),
+        Column("uses_lora", "boolean", "whether a node loads a LoRA"),
+        Column("primary_input", "str", "the input that a person fills in first, such as the prompt"),
+        Column("machine", "str", "name of the machine it runs on; NA if that is deleted"),
+        Column("machine_id", "str", "id of the machine it runs on"),
+        Column("description", "str", "what its author says about it, else the text of its Note nodes"),
+        Column("notes", "object", "texts of its Note nodes"),
+        Column("remarks", "object", "what is good to know: no deployment, seeds that no input controls"),
+        Column("problems", "object", "what stands in the way of a good run"),
+    ),
+    "one row per workflow, as its production deployment runs it (else its first deployment, else its newest version).",
+)
+
+_TIMELINE = Table(
+    "timeline",
+    (
+        Column("at", _TIME, "when it was seen"),
+        Column("status", "str", "status of the run"),
+        Column("live_status", "str", "what the machine said it was doing"),
+        Column("progress", "Float64", "share of its nodes that have begun, 0 to 1"),
+        Column("queue_position", "Int64", "its place in the queue"),
+        Column("outputs", "Int64", "how many outputs were there", "outputs"),
+    ),
+    "one row per change of a run that was seen, oldest first.",
+)
+
+TABLES: Final[dict[str, Table]] = {
+    table.kind: table
+    for table in (
+        _WORKFLOWS,
+        _DEPLOYMENTS,
+        _MACHINES,
+        _VERSIONS,
+        _INPUTS,
+        _RUNS,
+        _OUTPUTS,
+        _CATALOG,
+        _TIMELINE,
+    )
+}
+"""Every table, by its kind."""

@@ -1,0 +1,152 @@
+"""Finding the one thing that a name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from comfynb.errors import AmbiguousNameError, InputError, NotFoundError
+from comfynb.rules.naming import display_name, standardize_workflow_name
+
+__all__ = ["Candidate", "nearest", "resolve"]
+
+_MOST_LISTED: Final = 10
+_LONGEST_SHOWN: Final = 80
+_NEAR_ENOUGH: Final = 60.0
+
+
+class Candidate(NamedTuple):
+    """A thing that a name can stand for.
+
+    Parameters
+    ----------
+    id : str
+        Its id.
+    name : str
+        Its name, as it is on the server.
+    """
+
+    id: str
+    name: str
+
+
+def resolve(
+    wanted: str,
+    candidates: Iterable[Candidate],
+    *,
+    what: str = "workflow",
+    standardize: Callable[[str], str] = standardize_workflow_name,
+) -> Candidate:
+    """Return the candidate that `wanted` stands for.
+
+    The first of these that fits decides: the id; the exact name; the name without regard to case; the standard name.
+    Similar names are only suggested.
+
+    Parameters
+    ----------
+    wanted : str
+        An id or a name.
+    candidates : iterable of Candidate
+        What there is.
+    what : str
+        The word for such a thing, for messages: "workflow", "machine".
+    standardize : callable
+        Makes a standard name; may raise `InputError` for a name that has none.
+
+    Raises
+    ------
+    AmbiguousNameError
+        More than one candidate fits.
+    NotFoundError
+        None fits; `near` holds the nearest names.
+    InputError
+        `wanted` is no text.
+
+    Examples
+    --------
+    >>> resolve("Text2Img", [Candidate("a1", "text2img"), Candidate("b2", "inpaint")]).id
+    'a1'
+    """
+    if not isinstance(wanted, str):
+        raise InputError(f"The id or the name of a {what} is text, not {type(wanted).__name__}.")
+    unique = _once_each(candidates)
+    for candidate in unique:
+        if candidate.id == wanted.strip():
+            return candidate
+    folded = wanted.casefold()
+    levels: tuple[Callable[[], list[Candidate]], ...] = (
+        lambda: [c for c in unique if c.name == wanted],
+        lambda: [c for c in unique if c.name.casefold() == folded],
+        lambda: _same_standard_name(wanted, unique, standardize),
+    )
+    for level in levels:
+        found = level()
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise _ambiguous(wanted, found, what)
+    raise _not_found(wanted, unique, what)
+
+
+def nearest(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """Return the names most like `name`, best first; none of them if none is much like it.
+
+    Examples
+    --------
+    >>> nearest("promt", ["seed", "prompt", "steps"])
+    ('prompt',)
+    """
+    # Needed only for messages, so it is not part of what `import comfynb` costs.
+    from rapidfuzz import fuzz, process
+
+    known = list(dict.fromkeys(text for text in names if text))
+    hits = process.extract(
+        name,
+        known,
+        scorer=fuzz.WRatio,
+        processor=str.casefold,
+        limit=limit,
+        score_cutoff=_NEAR_ENOUGH,
+    )
+    return tuple(hit[0] for hit in hits)
+
+
+def _once_each(candidates: Iterable[Candidate]) -> list[Candidate]:
+    by_id: dict[str, Candidate] = {}
+    for candidate in candidates:
+        by_id.setdefault(candidate.id, candidate)
+    return list(by_id.values())
+
+
+def _same_standard_name(wanted: str, candidates: list[Candidate], standardize: Callable[[str], str]) -> list[Candidate]:
+    def standard(name: str) -> str | None:
+        try:
+            return standardize(name)
+        except InputError:
+            return None
+
+    name = standard(wanted)
+    return [] if name is None else [c for c in candidates if standard(c.name) == name]
+
+
+def _ambiguous(wanted: str, found: list[Candidate], what: str) -> AmbiguousNameError:
+    listed = ", ".join(f"{_shown(c.name)} (id {c.id})" for c in found[:_MOST_LISTED])
+    more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
+    return AmbiguousNameError(
+        f"{_shown(wanted)} fits {len(found)} {what}s: {listed}{more}. Use the id of the one you mean.",
+        candidates=[(c.name, c.id) for c in found],
+    )
+
+
+def _not_found(wanted: str, candidates: list[Candidate], what: str) -> NotFoundError:
+    near = nearest(wanted, [c.name for c in candidates])
+    message = f"No {what} is called {_shown(wanted)}."
+    if near:
+        message += f" Nearest: {', '.join(display_name(name) for name in near)}."
+    message += f" ws.{what}s() lists all {len(candidates)}." if candidates else f" There are no {what}s here."
+    return NotFoundError(message, near=near)
+
+
+def _shown(name: str) -> str:
+    tidy = display_name(name)
+    return repr(tidy if len(tidy) <= _LONGEST_SHOWN else tidy[:_LONGEST_SHOWN] + "…")

@@ -1,0 +1,104 @@
+"""Standard names: one spelling for all the ways in which people write a workflow's name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from comfynb.errors import InputError
+
+__all__ = ["display_name", "standardize_workflow_name"]
+
+_NOT_ASCII_WORD: Final = re.compile(r"[^a-z0-9]+")
+
+# Marks that NFKC makes of letters: the Greek iota subscript, Arabic vowel signs, kana voicing marks. They count as
+# letters, so that every name with a letter has a standard name.
+_LETTERS_MADE_MARKS: Final = frozenset("\u0345\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u3099\u309a")
+
+# Invisible, and inside words: the zero-width (non-)joiner of Persian and the Indic scripts, and variation selectors.
+_JOINERS: Final = frozenset("\u200c\u200d\u180b\u180c\u180d\u180f")
+_VARIATION_SELECTORS: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
+
+def standardize_workflow_name(name: str | None) -> str:
+    """Return the standard spelling of a workflow's name.
+
+    NFKC, lower case, and one underscore for every run of characters that are neither letters nor digits; none at the
+    ends. Letters of every script are kept, and a combining mark (an accent, a Devanagari or Thai vowel sign) stays
+    with its letter. The result is its own standard name.
+
+    Parameters
+    ----------
+    name : str or None
+        A name as people write it.
+
+    Returns
+    -------
+    str
+        The standard name, never empty.
+
+    Raises
+    ------
+    InputError
+        The name is None or empty, or has neither a letter nor a digit.
+
+    Examples
+    --------
+    >>> standardize_workflow_name("img2vid - wan 2.1")
+    'img2vid_wan_2_1'
+    >>> standardize_workflow_name("  Größe (ändern)  ")
+    'größe_ändern'
+    """
+    if not isinstance(name, str):
+        what = "missing" if name is None else f"no text but a {type(name).__name__}"
+        raise InputError(f"A workflow's name is needed, and it is {what}.")
+    standard = _NOT_ASCII_WORD.sub("_", name.lower()).strip("_") if name.isascii() else _standardize_unicode(name)
+    if not standard:
+        shown = name if len(name) <= 40 else name[:40] + "…"
+        raise InputError(f"The name {shown!r} has no standard form: it has neither a letter nor a digit.")
+    return standard
+
+
+def display_name(name: str | None) -> str:
+    r"""Return a name as it is shown: the same, with its white space tidied.
+
+    Examples
+    --------
+    >>> display_name("  Text   to\nImage ")
+    'Text to Image'
+    """
+    return " ".join(name.split()) if isinstance(name, str) else ""
+
+
+def _standardize_unicode(name: str) -> str:
+    # Lower-casing can undo NFKC and the other way round, so both are repeated until nothing changes. Words are told
+    # apart before lower-casing, since a Greek sigma is lowered by what follows it, and "." would count as nothing.
+    while True:
+        previous = name
+        name = _join_words(unicodedata.normalize("NFKC", name)).lower()
+        if name == previous:
+            return name
+
+
+def _join_words(text: str) -> str:
+    kept: list[str] = []
+    in_word = False
+    for character in text:
+        category = unicodedata.category(character)
+        if category[0] in "LN" or character in _LETTERS_MADE_MARKS:
+            if not in_word and kept:
+                kept.append("_")
+            kept.append(character)
+            in_word = True
+        elif in_word and _is_invisible(character):
+            continue
+        elif in_word and category in ("Mn", "Mc"):
+            kept.append(character)
+        else:
+            in_word = False
+    return "".join(kept)
+
+
+def _is_invisible(character: str) -> bool:
+    return character in _JOINERS or any(ord(character) in selectors for selectors in _VARIATION_SELECTORS)

@@ -1,0 +1,170 @@
+"""A prompt: a graph with the inputs of one run written into it, checked as ComfyUI checks it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from comfynb.sandbox.nodes import is_known, node_class
+from comfynb.sandbox.values import MISSING, BadValueError, is_input, is_link, seen_value, written_value
+
+__all__ = ["Prompt", "Verdict", "prepare"]
+
+MAX_PIXELS = 32768 * 32768
+"""Above so many pixels an image node fails: no machine has the memory."""
+
+
+class Verdict(Enum):
+    """What ComfyUI says to a prompt before it executes anything."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """Every output has a fault: the machine answers 400."""
+    HALF = "half"
+    """Some outputs have a fault: the machine answers 400, and executes the others."""
+    UNKNOWN = "unknown"
+    """A class of nodes is not installed, or nothing is an output: accepted, and never started."""
+
+
+@dataclass(slots=True)
+class Prompt:
+    """A graph as it is executed."""
+
+    graph: dict[str, Any]
+    """The executed graph: input ids replaced by the values, free seeds replaced by random ones."""
+    values: dict[str, Any]
+    """What the inputs of the workflow give to the next node, by node id."""
+    verdict: Verdict
+    order: list[str] = field(default_factory=list)
+    """Node ids in the order of execution."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why nodes were refused, by node id."""
+
+    def resolve(self, value: Any, depth: int = 0) -> Any:
+        """Follow a link to the value that arrives; a link to something that is no value stays None."""
+        if not is_link(value) or depth > len(self.graph):
+            return value
+        node = self.graph.get(value[0])
+        if node is None:
+            return None
+        return self.values.get(value[0]) if is_input(node["class_type"]) else None
+
+    def inputs_of(self, node_id: str) -> dict[str, Any]:
+        """Return the inputs of a node with links to values followed."""
+        return {name: self.resolve(value) for name, value in self.graph[node_id]["inputs"].items()}
+
+    def class_of(self, node_id: str) -> str:
+        """Return the class of a node."""
+        return str(self.graph[node_id]["class_type"])
+
+    def find(self, name: str) -> Any:
+        """Return the first value that a node of the graph has for an input of this name."""
+        for node_id in self.order or list(self.graph):
+            if is_input(self.class_of(node_id)):
+                continue
+            value = self.resolve(self.graph[node_id]["inputs"].get(name))
+            if value is not None and not isinstance(value, list):
+                return value
+        return None
+
+
+def prepare(
+    workflow_api: dict[str, Any],
+    workflow: dict[str, Any] | None,
+    inputs: dict[str, Any],
+    draw: Callable[[str, int, int], int],
+) -> Prompt:
+    """Write the inputs of a run into a graph, and check it.
+
+    Parameters
+    ----------
+    workflow_api : dict
+        The graph that runs.
+    workflow : dict or None
+        The graph of the editor; it says which samplers keep their seed.
+    inputs : dict
+        The inputs of the run; unknown names do nothing.
+    draw : callable
+        Draws a number for a node id between two bounds.
+    """
+    graph = copy.deepcopy(workflow_api)
+    fixed = _fixed_seeds(workflow)
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for node_id, node in graph.items():
+        node_inputs = node.setdefault("inputs", {})
+        class_type = str(node.get("class_type", ""))
+        if is_input(class_type):
+            input_id = node_inputs.get("input_id")
+            sent = inputs.get(input_id, MISSING) if isinstance(input_id, str) else MISSING
+            try:
+                values[node_id] = seen_value(class_type, node_inputs, sent, partial(draw, node_id))
+            except BadValueError as error:
+                faults[node_id] = str(error)
+            if sent is not MISSING:
+                node_inputs["input_id"] = written_value(class_type, sent)
+            if class_type.endswith("ExternalSeed") and node_id in values:
+                node["is_changed"] = [[node_inputs["input_id"], values[node_id]]]
+        elif isinstance(node_inputs.get("seed"), int) and not (class_type == "KSampler" and node_id in fixed):
+            node_inputs["seed"] = draw(node_id, 10**14, 10**15 - 1)
+    for node_id, value in list(values.items()):
+        # A default may be a link: then the input gives what that node gives.
+        if is_link(value):
+            values[node_id] = values.get(value[0], "linked")
+    return _check(Prompt(graph, values, Verdict.ACCEPTED, [], faults))
+
+
+def _fixed_seeds(workflow: dict[str, Any] | None) -> set[str]:
+    nodes = (workflow or {}).get("nodes") or []
+    return {
+        str(node.get("id"))
+        for node in nodes
+        if node.get("type") == "KSampler" and "fixed" in (node.get("widgets_values") or [])[1:2]
+    }
+
+
+def _check(prompt: Prompt) -> Prompt:
+    graph = prompt.graph
+    ends = [node_id for node_id in graph if node_class(prompt.class_of(node_id)).ends]
+    if not ends or any(not is_known(prompt.class_of(node_id)) for node_id in graph):
+        prompt.verdict = Verdict.UNKNOWN
+        return prompt
+    good: list[str] = []
+    for end in ends:
+        needed: dict[str, int] = {}
+        _walk(prompt, end, needed)
+        if not any(node_id in prompt.faults for node_id in needed):
+            good.append(end)
+    executed: dict[str, int] = {}
+    for end in good:
+        _walk(prompt, end, executed)
+    prompt.order = sorted(executed, key=executed.__getitem__)
+    if not good:
+        prompt.verdict = Verdict.REJECTED
+    elif len(good) < len(ends):
+        prompt.verdict = Verdict.HALF
+    return prompt
+
+
+def _walk(prompt: Prompt, node_id: str, order: dict[str, int]) -> None:
+    """Give numbers to what a node needs, then to the node, in the order in which ComfyUI executes them."""
+    if node_id in order:
+        return
+    # Numbered on the way in as well, so that a circle of links ends.
+    order[node_id] = 0
+    inputs = prompt.graph[node_id]["inputs"]
+    for name in node_class(prompt.class_of(node_id)).required:
+        if name not in inputs:
+            prompt.faults.setdefault(node_id, f"Required input is missing: {name}")
+    for value in inputs.values():
+        if not is_link(value):
+            continue
+        if value[0] not in prompt.graph:
+            prompt.faults.setdefault(node_id, "A link leads to no node")
+        else:
+            _walk(prompt, value[0], order)
+    order[node_id] = len(order) + max(order.values())

@@ -1,0 +1,1 @@
+"""What is in the sandbox: machines, workflows, deployments and a history of runs."""

@@ -1,0 +1,212 @@
+"""The world of a sandbox: everything that its server knows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from comfynb.sandbox.clock import Pace, ReportedClock
+from comfynb.sandbox.counters import Counters
+from comfynb.sandbox.identity import Identity
+from comfynb.sandbox.knobs import Knobs
+from comfynb.sandbox.world.deployments import BROKEN_DEPLOYMENT, DEPLOYMENTS, DeploymentSpec
+from comfynb.sandbox.world.machines import MACHINES
+from comfynb.sandbox.world.records import Asset, Deployment, File, Machine, Tenant, Version, Workflow
+from comfynb.sandbox.world.run import Run
+from comfynb.sandbox.world.workflows import BROKEN, WORKFLOWS, WorkflowSpec
+
+__all__ = ["World"]
+
+COMFYUI = "094306b626e9cf505690c5d8b445032b3b8a36fa"
+BACK = timedelta(days=45)
+"""How long before the start the oldest things were made."""
+
+
+class World:
+    """Tenants, machines, workflows, deployments, runs and files, and the clocks by which they live.
+
+    Parameters
+    ----------
+    knobs : Knobs
+        Seed, start and speed.
+    files : str
+        Where the sandbox serves its files.
+    """
+
+    def __init__(self, knobs: Knobs, files: str) -> None:
+        self.knobs = knobs
+        self.files_url = files
+        self.ids = Identity(knobs.seed)
+        self.clock = ReportedClock(knobs.start)
+        self.pace = Pace(lambda: self.knobs.speed)
+        self.counters = Counters()
+        self.tenants: dict[str, Tenant] = {}
+        self.machines: dict[str, Machine] = {}
+        self.workflows: dict[str, Workflow] = {}
+        self.versions: dict[str, Version] = {}
+        self.deployments: dict[str, Deployment] = {}
+        self.runs: dict[str, Run] = {}
+        self.runs_of: defaultdict[str, list[Run]] = defaultdict(list)
+        """Runs by workflow, from old to new."""
+        self.live: dict[str, Run] = {}
+        """Runs that are not yet in their last state."""
+        self.assets: dict[str, Asset] = {}
+        self.files: dict[str, File] = {}
+        """Uploaded files, by path."""
+        self.revoked_key = ""
+        self._populate()
+
+    # Looking
+
+    def tenant_of(self, key: str) -> Tenant | None:
+        """Return whose key this is."""
+        return self.tenants.get(key)
+
+    def machine_named(self, name: str) -> Machine:
+        """Return the machine of this name."""
+        return next(each for each in self.machines.values() if each.name == name)
+
+    def workflow_named(self, name: str) -> Workflow:
+        """Return the workflow of this name."""
+        return next(each for each in self.workflows.values() if each.name == name)
+
+    def now(self) -> datetime:
+        """Return the reported time: that of the last write, or of what runs have reached since."""
+        pace = self.pace.now()
+        moment = self.clock.now
+        for run in list(self.live.values()):
+            state = run.plan.states[run.index(pace)]
+            if run.settled:
+                del self.live[run.id]
+            moment = max(moment, run.updated_at(state))
+        self.clock.reach(moment)
+        return moment
+
+    def write(self) -> datetime:
+        """Return the moment of a write: after all that runs have reached."""
+        self.now()
+        return self.clock.write()
+
+    def advance(self, seconds: float) -> None:
+        """Let so many reported seconds go by at once."""
+        self.pace.advance(seconds)
+        self.clock.reach(self.clock.now + timedelta(seconds=seconds))
+        self.now()
+
+    def add_run(self, run: Run) -> None:
+        """Keep a new run."""
+        self.runs[run.id] = run
+        self.runs_of[run.workflow_id].append(run)
+        if not run.settled:
+            self.live[run.id] = run
+
+    # Making
+
+    def _populate(self) -> None:
+        owner = self._tenant("user_2sandboxAda000000000001", "Ada Sandbox", "ada")
+        self._tenant("user_2sandboxBert00000000002", "Bert Sandbox", "bert")
+        self.revoked_key = self.ids.key("user_2sandboxRevoked0000003")
+        moment = self.knobs.start - BACK
+        step = timedelta(hours=7, minutes=23, seconds=11.402713)
+        for spec in MACHINES:
+            moment += step
+            self._machine(spec.name, owner, moment)
+        for workflow in WORKFLOWS:
+            moment += step
+            self._workflow(workflow, owner, moment, step)
+        for deployment in DEPLOYMENTS:
+            moment += step
+            self._deployment(deployment, owner, moment)
+
+    def add_broken_workflow(self) -> None:
+        """Add the workflow that breaks the lists of deployments, unless it is there."""
+        if any(each.name == BROKEN.name for each in self.workflows.values()):
+            return
+        owner = next(iter(self.tenants.values()))
+        moment = self.knobs.start - timedelta(days=20, seconds=4.071)
+        self._workflow(BROKEN, owner, moment, timedelta(minutes=1))
+        self._deployment(BROKEN_DEPLOYMENT, owner, moment + timedelta(minutes=2))
+
+    def remove_broken_workflow(self) -> None:
+        """Take it away again."""
+        for workflow in [each for each in self.workflows.values() if each.name == BROKEN.name]:
+            del self.workflows[workflow.id]
+            for deployment in [each for each in self.deployments.values() if each.workflow_id == workflow.id]:
+                del self.deployments[deployment.id]
+
+    def _tenant(self, user_id: str, name: str, slug: str) -> Tenant:
+        tenant = Tenant(user_id, name, slug, self.ids.key(user_id))
+        self.tenants[tenant.key] = tenant
+        return tenant
+
+    def _machine(self, name: str, owner: Tenant, moment: datetime) -> None:
+        spec = next(each for each in MACHINES if each.name == name)
+        serverless = spec.type != "classic"
+        machine = Machine(
+            id=self.ids.uuid_of("machine", name),
+            user_id=owner.user_id,
+            name=name,
+            type=spec.type,
+            created_at=moment,
+            updated_at=moment,
+            endpoint=spec.endpoint,
+            status=spec.status,
+            gpu=spec.gpu,
+            deleted=spec.deleted,
+            comfyui_version=COMFYUI if serverless else None,
+            machine_version_id=self.ids.uuid_of("machine version", name) if serverless else None,
+            docker_command_steps={"steps": []} if serverless else None,
+        )
+        self.machines[machine.id] = machine
+
+    def _workflow(self, spec: WorkflowSpec, owner: Tenant, moment: datetime, step: timedelta) -> None:
+        machine = self.machine_named(spec.machine) if spec.machine else None
+        workflow = Workflow(
+            id=self.ids.uuid_of("workflow", spec.name),
+            user_id=owner.user_id,
+            name=spec.name,
+            created_at=moment,
+            updated_at=moment,
+            selected_machine_id=machine.id if machine else None,
+            pinned=spec.pinned,
+            description=spec.description,
+        )
+        for number, each in enumerate(spec.versions, start=1):
+            graph = each.build(self.files_url)
+            version = Version(
+                id=self.ids.uuid_of("version", spec.name, number),
+                workflow_id=workflow.id,
+                user_id=owner.user_id,
+                number=number,
+                workflow=graph.ui(),
+                workflow_api=graph.api(),
+                comment=each.comment,
+                created_at=moment,
+                updated_at=moment,
+                machine_id=workflow.selected_machine_id,
+            )
+            workflow.versions.append(version)
+            workflow.updated_at = moment
+            self.versions[version.id] = version
+            moment += step / 3
+        self.workflows[workflow.id] = workflow
+
+    def _deployment(self, spec: DeploymentSpec, owner: Tenant, moment: datetime) -> None:
+        workflow = self.workflow_named(spec.workflow)
+        machine = self.machine_named(spec.machine)
+        shared = spec.environment.endswith("-share")
+        deployment = Deployment(
+            id=self.ids.uuid_of("deployment", spec.workflow, spec.environment),
+            user_id=owner.user_id,
+            workflow_id=workflow.id,
+            workflow_version_id=workflow.versions[spec.version - 1].id,
+            machine_id=machine.id,
+            environment=spec.environment,
+            created_at=moment,
+            updated_at=moment,
+            share_slug=f"{owner.slug}_{workflow.name}" if shared else None,
+            gpu=spec.gpu,
+            machine_version_id=machine.machine_version_id if spec.fluid else None,
+            modal_image_id=f"im-{self.ids.digest('image', spec.workflow).hex()[:22]}" if spec.fluid else None,
+        )
+        self.deployments[deployment.id] = deployment

@@ -1,0 +1,206 @@
+"""The cache in memory: time to live per entry, tags, and one fetch for simultaneous askers.
+
+An answer that is in the cache is given in the calling thread: `served` drives a coroutine until its first miss, so
+that a read that needs nothing from the network never waits for the I/O thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Generic, TypeVar, cast
+
+from cachetools import TLRUCache
+
+T = TypeVar("T")
+
+_cache_only: contextvars.ContextVar[bool] = contextvars.ContextVar("comfynb_cache_only", default=False)
+
+
+class Miss(Exception):
+    """Something is not in the cache, and the caller may not fetch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """What is kept of one answer.
+
+    Attributes
+    ----------
+    value : object
+        The answer, decoded; must not be changed.
+    number : int
+        Grows with each answer kept; two entries with one number are the same answer.
+    stored : float
+        `time.time()` when it was kept.
+    ttl : float
+        Seconds that it is good for.
+    tags : frozenset of str
+        Dropping one of these drops the entry.
+    """
+
+    value: T
+    number: int
+    stored: float
+    ttl: float
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    task: asyncio.Task[Entry[Any]]
+    tags: frozenset[str]
+
+
+class Cache:
+    """A cache of one connection.
+
+    Parameters
+    ----------
+    size : int
+        Entries kept; the least recently used go first.
+    timer : callable
+        Seconds that only grow; a test may give its own.
+    """
+
+    def __init__(self, size: int = 1024, timer: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._entries: TLRUCache[str, Entry[Any]] = TLRUCache(size, lambda _key, entry, now: now + entry.ttl, timer)
+        self._fetching: dict[tuple[str, asyncio.AbstractEventLoop], _Flight] = {}
+        self._dropped: dict[str, int] = {}
+        self._numbers = count(1)
+
+    def peek(self, key: str) -> Entry[Any] | None:
+        """Return what is kept and still good, or None."""
+        with self._lock:
+            return self._entries.get(key)
+
+    async def get(
+        self,
+        key: str,
+        fetch: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        ttl: float,
+        tags: Iterable[str] = (),
+        refresh: bool = False,
+    ) -> Entry[T]:
+        """Return what is kept, or fetch it, once for all who ask at the same time.
+
+        Parameters
+        ----------
+        key : str
+            What it is.
+        fetch : coroutine function
+            Called without arguments when nothing good is kept. An error of it is not kept.
+        ttl : float
+            Seconds to keep it; 0 keeps nothing.
+        tags : iterable of str
+            See `drop`.
+        refresh : bool
+            Fetch even when something is kept.
+        """
+        if not refresh and (entry := self.peek(key)) is not None:
+            return entry
+        if _cache_only.get():
+            raise Miss(key)
+        asked = (key, asyncio.get_running_loop())
+        flight = None if refresh else self._fetching.get(asked)
+        if flight is None:
+            marks = frozenset(tags)
+            flight = _Flight(asyncio.ensure_future(self._fetch(key, fetch, ttl, marks)), marks)
+            self._fetching[asked] = flight
+            flight.task.add_done_callback(lambda done: self._landed(asked, done))
+        # One asker that gives up must not take the answer from the others.
+        return cast("Entry[T]", await asyncio.shield(flight.task))
+
+    def _landed(self, asked: tuple[str, asyncio.AbstractEventLoop], task: asyncio.Task[Any]) -> None:
+        if (flight := self._fetching.get(asked)) is not None and flight.task is task:
+            del self._fetching[asked]
+        if not task.cancelled():
+            task.exception()  # looked at, so that a fetch that nobody waits for any more is not reported as lost
+
+    async def _fetch(
+        self, key: str, fetch: Callable[[], Coroutine[Any, Any, T]], ttl: float, tags: frozenset[str]
+    ) -> Entry[T]:
+        before = next(self._numbers)
+        value = await fetch()
+        entry = Entry(value, next(self._numbers), time.time(), ttl, tags)
+        with self._lock:
+            # What was dropped while this was on its way may be out of date already.
+            if ttl > 0 and all(self._dropped.get(tag, 0) < before for tag in (*tags, "*")):
+                self._entries[key] = entry
+        return entry
+
+    def drop(self, *tags: str) -> int:
+        """Drop every entry that has one of these tags, and all of them without tags; return how many."""
+        with self._lock:
+            number = next(self._numbers)
+            for tag in tags or ("*",):
+                self._dropped[tag] = number
+            gone = [k for k, e in self._entries.items() if not tags or e.tags.intersection(tags)]
+            for key in gone:
+                del self._entries[key]
+            # Who asks from now on must not be given what was asked for before.
+            for asked in [a for a, f in self._fetching.items() if not tags or f.tags.intersection(tags)]:
+                del self._fetching[asked]
+        return len(gone)
+
+    def age(self, entry: Entry[Any]) -> float:
+        """Return how many seconds ago an entry was kept."""
+        return max(0.0, time.time() - entry.stored)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._entries)
+
+
+async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Await several reads at the same time; the first error cancels the others."""
+    if _cache_only.get():
+        found: list[Any] = []
+        try:
+            for coroutine in coroutines:
+                found.append(await coroutine)  # noqa: PERF401 - closed below when one misses
+        finally:
+            for coroutine in coroutines:
+                coroutine.close()
+        return found
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+    return [task.result() for task in tasks]
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def served(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a read that needs nothing but the cache, here and now.
+
+    Raises
+    ------
+    Miss
+        If it needs more. Nothing has been sent then.
+    """
+    token = _cache_only.set(True)
+    coroutine = function()
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        coroutine.close()
+        _cache_only.reset(token)
+    raise Miss("the read waits for something")

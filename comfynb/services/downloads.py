@@ -1,0 +1,88 @@
+"""Saving what runs made, safely: no path of the server's, no half file under a final name, no key to another host."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from comfynb.api.connections import stream_file
+from comfynb.api.transport import Transport
+from comfynb.services.results import ResultFile
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_LONGEST_NAME = 120
+
+
+def safe_name(name: str, fallback: str = "output") -> str:
+    r"""Return a file name that stays in its folder on every system.
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd"), safe_name("a/b\\c:d.png"), safe_name("...")
+    ('passwd', 'c_d.png', 'output')
+    """
+    base = re.split(r"[/\\]", name)[-1]
+    kept = "".join("_" if unicodedata.category(c)[0] == "C" or c in '<>:"|?*' else c for c in base)
+    kept = kept.strip(" .")
+    if not kept or kept.partition(".")[0].lower() in _RESERVED:
+        kept = f"{fallback}{Path(kept).suffix}" if kept else fallback
+    stem, dot, ending = kept.rpartition(".")
+    if len(kept) > _LONGEST_NAME:
+        kept = (
+            f"{stem[: _LONGEST_NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 12 else kept[:_LONGEST_NAME]
+        )
+    return kept
+
+
+async def save_files(files: Sequence[ResultFile], folder: Path, transport: Transport) -> list[Path]:
+    """Save files into a folder, which is made if needed; return their paths in order.
+
+    A file is called by the run's first eight characters and its own name, so that saving a run again writes the same
+    files again and never those of another run.
+    """
+    folder = folder.expanduser()
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    taken: set[str] = set()
+    saved: list[Path] = []
+    for file in files:
+        name = f"{file.run_id[:8]}_{safe_name(file.filename)}"
+        stem, ending = Path(name).stem, Path(name).suffix
+        number = 2
+        while name.casefold() in taken:
+            name, number = f"{stem}_{number}{ending}", number + 1
+        taken.add(name.casefold())
+        target = folder / name
+        await _save(target, file, transport)
+        saved.append(target)
+    return saved
+
+
+async def read_file(file: ResultFile, transport: Transport) -> bytes:
+    """Return the content of one file."""
+    return b"".join([chunk async for chunk in _chunks(file, transport)])
+
+
+async def _chunks(file: ResultFile, transport: Transport) -> AsyncIterator[bytes]:
+    if file.text is not None:
+        yield file.text.encode()
+    else:
+        what = f"The output {safe_name(file.filename)!r}"
+        async for chunk in stream_file(transport.address, transport.limits, file.url or "", what):
+            yield chunk
+
+
+async def _save(target: Path, file: ResultFile, transport: Transport) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".comfynb-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as sink:
+            async for chunk in _chunks(file, transport):
+                sink.write(chunk)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

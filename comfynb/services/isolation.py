@@ -1,0 +1,174 @@
+"""Reading the deployment list when one broken workflow makes the server fail on all of it.
+
+The server derives every deployment's inputs while it lists them, and one graph that it cannot read fails the whole
+answer with 500. Paging past the broken row works, so it is found by halving; the environment filter and the
+deployments of single workflows tell which row it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from comfynb.api.client import ComfyDeployClient
+from comfynb.api.models import Deployment, Workflow
+from comfynb.errors import ApiError, NotFoundError
+
+ENVIRONMENTS = ("production", "staging", "preview", "public-share", "private-share", "community-share")
+_CHUNK = 32
+_FAR = 1_000_000
+_MOST_SUSPECTS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenDeployment:
+    """A deployment that exists and cannot be read.
+
+    Attributes
+    ----------
+    workflow_id, environment : str or None
+        Where they could be found out.
+    problem : str
+        What is wrong, in a sentence.
+    """
+
+    workflow_id: str | None
+    environment: str | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentList:
+    """What a reading of the deployments gave."""
+
+    deployments: tuple[Deployment, ...]
+    broken: tuple[BrokenDeployment, ...] = ()
+
+
+PROBLEM = (
+    "the server cannot list this deployment (500): a graph that it cannot read, such as an enum whose options are no "
+    "JSON list, or a node whose label is null"
+)
+
+
+def _is_broken_list(error: ApiError) -> bool:
+    return error.status == 500
+
+
+async def read_deployments(
+    client: ComfyDeployClient, *, is_fluid: bool | None, workflows: Sequence[Workflow] | None = None
+) -> DeploymentList:
+    """Read one of the two lists, around rows that make it fail.
+
+    Parameters
+    ----------
+    client : ComfyDeployClient
+        The server.
+    is_fluid : bool or None
+        Which of the lists.
+    workflows : sequence of Workflow, optional
+        To find out whose the broken rows are; read when needed.
+
+    Raises
+    ------
+    ApiError
+        If the list fails for another reason than single rows.
+    """
+    try:
+        return DeploymentList(tuple(await client.deployments(is_fluid=is_fluid)))
+    except ApiError as error:
+        if not _is_broken_list(error):
+            raise
+        try:
+            # Far past the end nothing has to be derived: if this fails too, no single row is to blame.
+            await client.deployments_page(size=1, offset=_FAR, is_fluid=is_fluid)
+        except ApiError:
+            raise error from None
+    healthy, broken = await _halve(client, is_fluid)
+    if not broken:
+        return DeploymentList(tuple(healthy.values()))
+    if workflows is None:
+        workflows = await client.workflows()
+    return DeploymentList(tuple(healthy.values()), await _name(client, healthy, broken, workflows, is_fluid))
+
+
+async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict[str, Deployment], int]:
+    healthy: dict[str, Deployment] = {}
+    broken = 0
+
+    async def read(offset: int, size: int) -> int:
+        """Read these rows, and return how many there are."""
+        nonlocal broken
+        try:
+            rows = await client.deployments_page(size=size, offset=offset, is_fluid=is_fluid)
+        except ApiError as error:
+            if not _is_broken_list(error):
+                raise
+            if size == 1:
+                broken += 1
+                return 1
+            half = size // 2
+            count = await read(offset, half)
+            return count + (await read(offset + half, size - half))
+        healthy.update((row.id, row) for row in rows)
+        return len(rows)
+
+    offset = 0
+    while await read(offset, _CHUNK) == _CHUNK:
+        offset += _CHUNK
+    return healthy, broken
+
+
+async def _name(
+    client: ComfyDeployClient,
+    healthy: dict[str, Deployment],
+    broken: int,
+    workflows: Sequence[Workflow],
+    is_fluid: bool | None,
+) -> tuple[BrokenDeployment, ...]:
+    failing = [e for e in ENVIRONMENTS if await _fails(client, e, is_fluid)]
+    standing: dict[str, set[str | None]] = {}
+    for deployment in healthy.values():
+        standing.setdefault(deployment.workflow_id or "", set()).add(deployment.environment)
+    # Those with the fewest healthy deployments are the likeliest; a workflow has at most one an environment.
+    suspects = sorted(
+        (w.id for w in workflows if any(e not in standing.get(w.id, set()) for e in failing)),
+        key=lambda workflow_id: len(standing.get(workflow_id, ())),
+    )[:_MOST_SUSPECTS]
+    guilty: set[str] = set()
+    slots = anyio.CapacityLimiter(6)
+
+    async def ask(workflow_id: str) -> None:
+        async with slots:
+            if len(guilty) >= broken:
+                return
+            try:
+                await client.workflow_deployments(workflow_id)
+            except NotFoundError:
+                pass
+            except ApiError as error:
+                if _is_broken_list(error):
+                    guilty.add(workflow_id)
+
+    async with anyio.create_task_group() as group:
+        for workflow_id in suspects:
+            group.start_soon(ask, workflow_id)
+
+    found: list[BrokenDeployment] = []
+    for workflow_id in suspects:
+        if workflow_id in guilty:
+            possible = [e for e in failing if e not in standing.get(workflow_id, set())]
+            found.append(BrokenDeployment(workflow_id, possible[0] if len(possible) == 1 else None, PROBLEM))
+    while len(found) < broken:
+        found.append(BrokenDeployment(None, failing[0] if len(failing) == 1 else None, PROBLEM))
+    return tuple(found)
+
+
+async def _fails(client: ComfyDeployClient, environment: str, is_fluid: bool | None) -> bool:
+    try:
+        await client.deployments_page(size=100_000, environment=environment, is_fluid=is_fluid)
+    except ApiError as error:
+        return _is_broken_list(error)
+    return False

@@ -1,0 +1,184 @@
+"""Submitting a run exactly once, and finding it again when the answer is lost.
+
+The server has no idempotency key, writes the run down before it talks to the machine, and may answer with an error
+although the run exists. So a submit is sent once; only when it is certain that no byte of it left is it sent again.
+When the answer is missing, or is one that can leave a run behind, the workflow's run list is searched for a run with
+that version, machine and inputs, made since then, that nobody here knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from comfynb.api.client import ComfyDeployClient
+from comfynb.errors import ComfyError, SubmitUncertainError, TransportError
+from comfynb.notices import notice
+from comfynb.rules.matching import match_submits
+from comfynb.services.prepared import Prepared
+from comfynb.warnings import RecoveredSubmitWarning
+
+log = logging.getLogger("comfynb")
+
+REFUSED = frozenset({401, 402, 403, 404, 405, 413, 422})
+"""Answers that come before the server writes a run down."""
+
+_MARGIN = timedelta(seconds=2)
+_MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
+_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A run that exists.
+
+    Attributes
+    ----------
+    run_id : str
+        Its id.
+    trouble : str or None
+        What went wrong with the submit, when the run was found in the run list; None when all went well.
+    """
+
+    run_id: str
+    trouble: str | None = None
+
+
+class Submitter:
+    """Submits runs of one workspace and knows the ids of all that it submitted.
+
+    Parameters
+    ----------
+    client : ComfyDeployClient
+        The server.
+    patience : tuple of float
+        Seconds to wait before each search for a run whose submit got no answer.
+    """
+
+    def __init__(self, client: ComfyDeployClient, patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)) -> None:
+        self.client = client
+        self.patience = patience
+        self.known: set[str] = set()
+        self._flying: Counter[str] = Counter()
+        self._doubtful: Counter[str] = Counter()
+
+    async def submit(self, prepared: Prepared) -> Submitted:
+        """Send it, and return the run that came of it.
+
+        Raises
+        ------
+        InputError, RoutingError
+            If it cannot be submitted; nothing is sent then.
+        ApiError
+            If the server refused it and left no run.
+        TransportError
+            If it never left this machine.
+        SubmitUncertainError
+            If it is not known whether a run exists.
+        """
+        prepared.check()
+        if self.client.transport.prefix is None:
+            await self.client.transport.discover()
+        same = json.dumps(prepared.request[1], sort_keys=True, ensure_ascii=False)
+        transport = self.client.transport
+        since = transport.server_now() - (_MARGIN if transport.clock_offset is not None else _MARGIN_WITHOUT_CLOCK)
+        self._flying[same] += 1
+        try:
+            found = await self._send(prepared)
+        finally:
+            self._flying[same] -= 1
+        if isinstance(found, Submitted):
+            self.known.add(found.run_id)
+            return found
+        self._doubtful[same] += 1
+        try:
+            return await self._recover(prepared, found, same, since)
+        finally:
+            self._doubtful[same] -= 1
+
+    async def _send(self, prepared: Prepared) -> Submitted | _Doubt:
+        route, body = prepared.request
+        for wait in (0.5, 1.5, None):
+            try:
+                answer = await self.client.queue(route, body)
+                break
+            except TransportError as error:
+                if error.sent:
+                    return _Doubt(str(error), answered=False, error=error)
+                if wait is None:
+                    raise TransportError(f"{error} Nothing was submitted.", sent=False) from error
+                log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
+                await asyncio.sleep(wait)
+        if answer.status in REFUSED:
+            self.client.transport.check(answer, route)
+        try:
+            queued = self.client.queued(answer, route)
+        except ComfyError as error:
+            # The server wrote the run down before any answer of its own; a gateway's answer tells nothing.
+            return _Doubt(str(error), answered=answer.status in (400, 429, 500), error=error)
+        if not queued.run_id:
+            return _Doubt(f"The answer to {route} names no run.", answered=False, error=None)
+        return Submitted(queued.run_id)
+
+    async def _recover(self, prepared: Prepared, doubt: _Doubt, same: str, since: datetime) -> Submitted:
+        rows: tuple[str, ...] = ()
+        unseen: str | None = None
+        waits = self.patience[:3] if doubt.answered else self.patience
+        for wait in waits:
+            await asyncio.sleep(wait)
+            while self._flying[same]:  # noqa: ASYNC110 - a few at most, each ends by its own deadline
+                # An equal submit is on its way: its run could be taken for this one.
+                await asyncio.sleep(0.2)
+            try:
+                rows, unseen = await self._candidates(prepared, since), None
+            except ComfyError as error:
+                unseen = str(error)
+                continue
+            if rows and len(rows) <= max(1, self._doubtful[same]):
+                # The list is newest first; equal doubtful submits take theirs from the oldest on.
+                run_id = rows[-1]
+                self.known.add(run_id)
+                notice(
+                    RecoveredSubmitWarning(
+                        f"{doubt.why} The submit had started the run {run_id}, which was found in the run list; it "
+                        "was not sent again."
+                    )
+                )
+                return Submitted(run_id, trouble=doubt.why)
+        if not rows and doubt.answered and unseen is None and doubt.error is not None:
+            raise doubt.error
+        seen = (
+            f"{len(rows)} runs could be it: {', '.join(rows[:10])}."
+            if rows
+            else f"The run list could not be read either ({unseen})."
+            if unseen
+            else "The run list does not show it so far."
+        )
+        raise SubmitUncertainError(
+            f"{doubt.why} Whether {prepared.name} was started is not known, and it was not sent again, since that "
+            f"could pay for a second run. {seen} Look at ws.runs(workflow={prepared.name!r}) before you repeat it.",
+            candidates=rows,
+        ) from doubt.error
+
+    async def _candidates(self, prepared: Prepared, since: datetime) -> tuple[str, ...]:
+        rows = await self.client.workflow_runs(prepared.workflow.id, limit=_LISTED)
+        return match_submits(
+            [vars(row) for row in rows],
+            version_id=prepared.version.id or None,
+            deployment_id=prepared.deployment.id if prepared.deployment is not None else None,
+            inputs=prepared.inputs.send,
+            machine_id=prepared.machine_id,
+            not_before=since,
+            known_ids=self.known,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    why: str
+    answered: bool
+    error: ComfyError | None

@@ -1,0 +1,157 @@
+"""Watching one run by asking for it: often at first and while it changes, seldom while it does not.
+
+Polling is the truth about a run. A look that fails is not a failed run: it is repeated, and only when many fail one
+after the other does the watch give up, with the run's handle still good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from comfynb.api.models import Run
+from comfynb.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError, TransportError
+from comfynb.notices import notice
+from comfynb.rules.observing import Observed
+from comfynb.rules.status import KNOWN, WAITING
+from comfynb.warnings import UnknownStatusWarning
+
+SHORTEST = 0.5
+LONGEST = 5.0
+MOST_FAILURES = 10
+
+_unknown_seen: set[str] = set()
+
+
+class _Looks(Protocol):
+    async def check_status(self, run_id: str, *, queue_position: bool = False) -> Run: ...
+
+
+class State:
+    """What a watch knows: what was seen, the last answer, and why it cannot go on."""
+
+    def __init__(self) -> None:
+        self.seen = Observed()
+        self.run: Run | None = None
+        self.failures = 0
+        self.fatal: Exception | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended, well or not."""
+        return self.seen.ended
+
+    def take(self, run: Run) -> bool:
+        """Take in an answer; return whether anything changed."""
+        self.run, self.failures = run, 0
+        status = run.status
+        if status is not None and status not in KNOWN and status not in _unknown_seen:
+            _unknown_seen.add(status)
+            notice(
+                UnknownStatusWarning(
+                    f"The server calls the run {run.id} {status!r}, which comfynb does not know; it is taken as not "
+                    "ended."
+                )
+            )
+        return self.seen.observe(
+            status=status,
+            live_status=run.live_status,
+            progress=run.progress,
+            queue_position=run.queue_position,
+            outputs=len(run.outputs or []),
+            at=run.updated_at,
+            now=time.monotonic(),
+        )
+
+
+class Watch:
+    """Watches one run while somebody wants to know.
+
+    Parameters
+    ----------
+    service : ComfyUIService
+        Whom to ask.
+    run_id : str
+        The run.
+    state : State, optional
+        What is known already.
+    """
+
+    def __init__(self, service: _Looks, run_id: str, state: State | None = None) -> None:
+        self.service = service
+        self.run_id = run_id
+        self.state = state or State()
+        self.listeners: list[Callable[[State], None]] = []
+        self._waiters = 0
+        self._task: asyncio.Task[None] | None = None
+        self._looked: asyncio.Event | None = None
+
+    async def look(self) -> State:
+        """Look once."""
+        waiting = self.state.seen.status in WAITING
+        run = await self.service.check_status(self.run_id, queue_position=waiting)
+        self.state.take(run)
+        self._tell()
+        return self.state
+
+    async def until(self, done: Callable[[State], bool]) -> State:
+        """Watch until `done` says so of what is known; it is asked after each look.
+
+        Raises
+        ------
+        ApiError, TransportError
+            If the run cannot be looked at: it does not exist, the key is refused, or too many looks failed.
+        """
+        self._waiters += 1
+        try:
+            while not done(self.state):
+                if self.state.ended:
+                    break
+                looked = self._ensure()
+                await looked.wait()
+                if self.state.fatal is not None:
+                    error, self.state.fatal = self.state.fatal, None
+                    raise error
+            return self.state
+        finally:
+            self._waiters -= 1
+            if self._waiters == 0 and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def _ensure(self) -> asyncio.Event:
+        if self._task is None or self._task.done():
+            self._looked = asyncio.Event()
+            self._task = asyncio.ensure_future(self._poll())
+        assert self._looked is not None  # noqa: S101 - made with the task
+        return self._looked
+
+    async def _poll(self) -> None:
+        interval = SHORTEST
+        while not self.state.ended:
+            before = self.state.seen.changed
+            try:
+                await self.look()
+            except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
+                self.state.fatal = error
+            except (ApiError, TransportError) as error:
+                self.state.failures += 1
+                if self.state.failures >= MOST_FAILURES:
+                    self.state.fatal = error
+            self._wake()
+            if self.state.fatal is not None:
+                return
+            interval = SHORTEST if self.state.seen.changed != before else min(LONGEST, interval * 1.5)
+            await asyncio.sleep(interval * random.uniform(0.9, 1.1))
+
+    def _wake(self) -> None:
+        looked, self._looked = self._looked, asyncio.Event()
+        if looked is not None:
+            looked.set()
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener(self.state)

@@ -1,0 +1,87 @@
+"""What `connect()` takes from its arguments, the environment and `.env`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from comfynb.api.address import DEFAULT_URL
+from comfynb.errors import ConfigurationError
+
+KEYS_PAGE = "https://www.comfydeploy.com/api-keys"
+
+
+class Settings(BaseSettings):
+    """The environment variables that comfynb reads; an empty one counts as not set."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", case_sensitive=True)
+
+    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("COMFY_DEPLOY_API_KEY"))
+    api_url: str = Field(DEFAULT_URL, validation_alias=AliasChoices("COMFY_DEPLOY_API_URL"))
+    webhook_url: str | None = Field(None, validation_alias=AliasChoices("WEBHOOK_URL"))
+    sandbox: bool = Field(False, validation_alias=AliasChoices("COMFYNB_SANDBOX"))
+
+
+def read_settings() -> Settings:
+    """Read the environment, and the nearest `.env` for what it does not set.
+
+    Raises
+    ------
+    ConfigurationError
+        If a variable has a value that cannot be read, or the file cannot.
+    """
+    path = find_upwards(".env")
+    arguments: dict[str, Any] = {"_env_file": path, "_env_file_encoding": "utf-8"}
+    try:
+        return Settings(**arguments)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise ConfigurationError(f"{first['loc'][0]} cannot be read: {first['msg']}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+
+
+def find_upwards(name: str, start: Path | None = None) -> Path | None:
+    """Return the nearest file of that name, from a folder upwards to the project's, which has `.git` or `pyproject.toml`.
+
+    Kernels run in the folder of their notebook, so the file of a project is usually some folders up.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        candidate = folder / name
+        if candidate.is_file():
+            return candidate
+        if (folder / ".git").exists() or (folder / "pyproject.toml").exists():
+            return None
+    return None
+
+
+def check_key(key: str) -> SecretStr:
+    """Return a key that can be sent in a header.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot: white space in it, or characters that no key has.
+    """
+    text = key.strip().strip("\"'")
+    if text.lower().startswith("bearer "):
+        text = text[7:].strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigurationError(
+            "The API key has characters that no key has, or is empty; copy it again from the API Keys section of your "
+            f"ComfyDeploy account ({KEYS_PAGE})."
+        )
+    return SecretStr(text)
+
+
+def no_key() -> ConfigurationError:
+    """Return the error for a missing key."""
+    return ConfigurationError(
+        "No API key: set COMFY_DEPLOY_API_KEY in the environment or in a .env file, or give api_key=. Keys are made in "
+        f"the API Keys section of your ComfyDeploy account ({KEYS_PAGE}). To try comfynb without a key: "
+        "comfynb.connect(sandbox=True)."
+    )

@@ -1,0 +1,85 @@
+"""What the declarations of the tables promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from comfynb.frames import TABLES, catalog_frame, deployments_frame, inputs_frame, machines_frame, outputs_frame
+from comfynb.frames import runs_frame, timeline_frame, versions_frame, workflows_frame
+from comfynb.services.isolation import DeploymentList
+
+EMPTY = {
+    "workflows": lambda: workflows_frame([]),
+    "deployments": lambda: deployments_frame(DeploymentList(())),
+    "machines": lambda: machines_frame([]),
+    "versions": lambda: versions_frame([]),
+    "inputs": lambda: inputs_frame([]),
+    "runs": lambda: runs_frame([]),
+    "outputs": lambda: outputs_frame([]),
+    "catalog": lambda: catalog_frame([], DeploymentList(())),
+    "timeline": lambda: timeline_frame([]),
+}
+
+
+def test_every_table_has_a_function() -> None:
+    """No declared table is without the function that makes it, and none is made that is not declared."""
+    assert EMPTY.keys() == TABLES.keys()
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_an_empty_table_has_the_declared_columns_and_types(kind: str) -> None:
+    """A table without rows has the same columns, types and index as a full one."""
+    made = EMPTY[kind]()
+    assert [(name, str(dtype)) for name, dtype in made.dtypes.items()] == [(c.name, c.dtype) for c in TABLES[kind]]
+    assert len(made) == 0
+    assert isinstance(made.index, pd.RangeIndex)
+    assert made.attrs == {"kind": kind, "source": "", "as_of": None}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_each_column_is_declared_once_and_explained(table: object) -> None:
+    """Names are unique, every meaning is said, and tables begin with the name, then the id."""
+    names = table.names()
+    assert len(set(names)) == len(names)
+    assert all(column.meaning for column in table)
+    assert table.kind == "timeline" or names[0] == "name"
+    assert "id" not in names or names[1] == "id"
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_both_descriptions_name_every_column(table: object) -> None:
+    """The table of the columns and its plain text say the same."""
+    described = table.describe()
+    assert list(described.columns) == ["name", "dtype", "unit", "meaning"]
+    assert tuple(described["name"]) == table.names()
+    lines = table.help_text().splitlines()
+    assert lines[0] == f"{table.kind}: {table.meaning}"
+    assert [line.split()[0] for line in lines[1:]] == list(table.names())
+    assert all(row.meaning in line for row, line in zip(described.itertuples(), lines[1:], strict=True))
+
+
+def test_units_stand_in_the_plain_text() -> None:
+    """A number's unit is said."""
+    assert "[seconds]" in TABLES["runs"].help_text()
+
+
+def test_an_unknown_table_is_a_key_error() -> None:
+    """There is no table of any other kind."""
+    assert "databases" not in TABLES
+
+
+def test_the_declarations_alone_do_not_import_pandas() -> None:
+    """Reading what a table has is cheap: pandas is imported when a table is made."""
+    code = (
+        "import importlib.util, sys; from pathlib import Path; import comfynb;"
+        "spec = importlib.util.find_spec('comfynb'); folder = Path(next(iter(spec.submodule_search_locations)));"
+        "spec = importlib.util.spec_from_file_location('schema', folder / 'frames' / 'schema.py');"
+        "module = importlib.util.module_from_spec(spec); sys.modules['schema'] = module;"
+        "spec.loader.exec_module(module); module.TABLES['runs'].help_text(); print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
