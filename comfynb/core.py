@@ -171,7 +171,7 @@ class Core:
         versions = await self.catalogue.get_versions(owner, refresh=refresh)
         from comfynb.frames.versions import versions_frame
 
-        return self._sourced(versions_frame(versions, owner))
+        return self._sourced(versions_frame(versions, [owner]))
 
     async def inputs(
         self, workflow: Any, *, environment: str | None = None, version: int | str | None = None

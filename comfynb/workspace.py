@@ -285,8 +285,8 @@ class Workspace:
             return self._core.face.call(lambda: self._core.submit(prepared))
         except KeyboardInterrupt:
             print(
-                f"Interrupted while {prepared.name} was being submitted: that goes on, and a run may come of it. It will "
-                f"be ws.last_run; ws.runs(workflow={prepared.name!r}) shows it, too.",
+                f"Interrupted while {prepared.name} was being submitted: that goes on, and a run may come of it. It "
+                f"will be ws.last_run; ws.runs(workflow={prepared.name!r}) shows it, too.",
                 file=sys.stderr,
             )
             raise
@@ -515,7 +515,7 @@ class AsyncWorkspace:
 
 
 async def _aprepare(core: Core, workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Prepared:
-    named = {key: options.pop(key) for key in ("environment", "version", "machine", "webhook") if key in options}
+    named: dict[str, Any] = {key: options.pop(key) for key in ("environment", "version", "machine", "webhook") if key in options}
     given = _given(inputs, options)
     return await core.face.acall(lambda: core.prepare(workflow, given, named))
 

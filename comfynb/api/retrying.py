@@ -53,7 +53,7 @@ async def retried(
     TransportError
         If the last try brought none.
     """
-    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_any
 
     deadline = time.monotonic() + limits.budget
 
@@ -77,7 +77,7 @@ async def retried(
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(_TryAgain),
             wait=wait,
-            stop=stop_after_attempt(limits.retries + 1) | stop,
+            stop=stop_any(stop_after_attempt(limits.retries + 1), stop),
             before_sleep=tell,
             reraise=True,
         ):

@@ -82,6 +82,7 @@ class Transport:
         self._prefix = address.prefixes[0]
         self._confirmed = False
         self._clock_offset: timedelta | None = None
+        self._client: httpx.AsyncClient | None = None
         self._bind(None)
 
     def __repr__(self) -> str:
@@ -105,7 +106,8 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        client, self._client = self._client, None
+        client = self._client
+        self._client = None
         if client is not None:
             await client.aclose()
 
@@ -216,7 +218,7 @@ class Transport:
     def _bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Start anew on a loop: what another loop (another process, after a fork) opened cannot be used here."""
         self._loop = loop
-        self._client: httpx.AsyncClient | None = None
+        self._client = None
         self._slots = asyncio.Semaphore(self.limits.max_concurrent)
         self._submit_slots = asyncio.Semaphore(self.limits.max_concurrent)
         self._discovery = asyncio.Lock()

@@ -64,7 +64,7 @@ def run(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return OK
     return code if isinstance(code, int) else OK
 

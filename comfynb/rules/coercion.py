@@ -7,6 +7,7 @@ problem here, and what passes is sent as a real JSON type.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -118,6 +119,10 @@ def _unknown_class(value: object) -> JSON:
     if isinstance(value, str | int | float):
         return value
     if isinstance(value, list | tuple):
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise RefusedValueError("is a list that holds something that is no JSON") from None
         return list(value)
     raise RefusedValueError(f"must be text, a number, true or false, or a list, not {_shown(value)}")
 

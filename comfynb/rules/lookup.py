@@ -13,6 +13,9 @@ __all__ = ["Candidate", "nearest", "resolve"]
 _MOST_LISTED: Final = 10
 _LONGEST_SHOWN: Final = 80
 _NEAR_ENOUGH: Final = 60.0
+"""The least likeness, of 100, of a name that is suggested."""
+_NEXT_BEST: Final = 25.0
+"""How much less like than the best one a further suggestion may be."""
 
 
 class Candidate(NamedTuple):
@@ -108,7 +111,7 @@ def nearest(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
         limit=limit,
         score_cutoff=_NEAR_ENOUGH,
     )
-    return tuple(hit[0] for hit in hits)
+    return tuple(near for near, likeness, _ in hits if likeness >= hits[0][1] - _NEXT_BEST)
 
 
 def _once_each(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,10 +186,8 @@ class Run:
             return
         files = result_files(run.outputs, self.id)
         if any(f.node_class is None and f.node_id for f in files):
-            try:
+            with suppress(ApiError, TransportError):  # the class of a node is a nicety
                 files = await self._core.comfyui.get_results(run)
-            except (ApiError, TransportError):
-                pass  # the class of a node is a nicety
         self._files = files
 
     def wait(

@@ -406,6 +406,7 @@ def _blockers(machine: Machine | None, machine_id: str | None, machines: Mapping
         return [f"It has no machine. {choose}"]
     if machine is None:
         return [f"Its machine {machine_id} does not exist, or is deleted. {choose}"]
-    if machine.status in UNAVAILABLE:
-        return [f"The machine {display_name(machine.name or machine.id)!r} {UNAVAILABLE[machine.status]}. {choose}"]
+    state = UNAVAILABLE.get(machine.status or "")
+    if state is not None:
+        return [f"The machine {display_name(machine.name or machine.id)!r} {state}. {choose}"]
     return []

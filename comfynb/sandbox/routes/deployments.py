@@ -158,13 +158,12 @@ def _machine_of(call: Call, body: DeploymentCreate | DeploymentChange) -> str:
 
 def _sql_error(call: Call, body: DeploymentCreate) -> str:
     # No query is made here: the text looks like what the real server shows of its own.
+    query = "SELECT * FROM deployments WHERE workflow_id = $1::UUID AND environment = $2::deployment_environment"
     return (
         "Internal server error: (sqlalchemy.dialects.postgresql.asyncpg.Error) "
         "<class 'asyncpg.exceptions.InvalidTextRepresentationError'>: invalid input value for enum "
-        f'deployment_environment: "{body.environment}"\n[SQL: SELECT deployments.id FROM deployments '
-        "WHERE deployments.workflow_id = $1::UUID AND deployments.environment = $2::deployment_environment "
-        "AND deployments.user_id = $3::VARCHAR AND deployments.org_id IS NULL]\n"
-        f"[parameters: ('{body.workflow_id}', '{body.environment}', '{call.tenant.user_id}')]"  # noqa: S608
+        f'deployment_environment: "{body.environment}"\n[SQL: {query}]\n'
+        f"[parameters: ('{body.workflow_id}', '{body.environment}', '{call.tenant.user_id}')]"
     )
 
 

@@ -102,11 +102,11 @@ def cancel_run(call: Call) -> Answer:
 
 def _sql_error(text: str, user_id: str) -> str:
     # No query is made here: the text looks like what the real server shows of its own.
+    query = "SELECT modal_function_call_id, status, id FROM workflow_runs WHERE id = $1 AND user_id = $2"
     return (
         "Error cancel function (sqlalchemy.dialects.postgresql.asyncpg.Error) <class 'asyncpg.exceptions.DataError'>: "
         f"invalid input for query argument $1: '{text}' (invalid UUID '{text}': length must be between 32..36 "
-        f"characters, got {len(text)})\n[SQL: SELECT modal_function_call_id, status, id FROM workflow_runs "
-        f"WHERE id = $1 AND workflow_runs.user_id = $2]\n[parameters: ('{text}', '{user_id}')]"  # noqa: S608
+        f"characters, got {len(text)})\n[SQL: {query}]\n[parameters: ('{text}', '{user_id}')]"
     )
 
 

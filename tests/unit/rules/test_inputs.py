@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from comfynb.rules.input_classes import INPUT_CLASSES, kind_of
-from comfynb.rules.inputs import InputDefinition, input_definitions
 from hypothesis import given
 from hypothesis import strategies as st
+
+from comfynb.rules.input_classes import INPUT_CLASSES, kind_of
+from comfynb.rules.inputs import InputDefinition, input_definitions
 
 PREFIX = "ComfyUIDeployExternal"
 
@@ -34,7 +35,14 @@ def one(content: dict[str, Any]) -> InputDefinition:
 def row(name: str, class_name: str, **more: Any) -> dict[str, Any]:
     """Return a row of the server's list."""
     empty = dict.fromkeys(["default_value", "min_value", "max_value", "display_name", "description", "step"])
-    return {"type": "string", "class_type": PREFIX + class_name, "input_id": name, **empty, "enum_options": None, **more}
+    return {
+        "type": "string",
+        "class_type": PREFIX + class_name,
+        "input_id": name,
+        **empty,
+        "enum_options": None,
+        **more,
+    }
 
 
 def test_all_classes_are_known() -> None:
@@ -186,7 +194,10 @@ def test_limits_may_be_texts_and_may_be_wrong() -> None:
     """Numbers written as text count; what is no number gives way to the usual limit; a turned range is a problem."""
     assert one(node("NumberSlider", min_value="0.5", max_value="1e1")).type_word == "number 0.5–10.0"
     assert one(node("NumberSliderInt", min_value=None, max_value="many")).type_word == "integer 0–10"
-    assert one(node("NumberSliderInt", min_value=9, max_value=1)).problem == "its smallest value, 9, is above its largest, 1"
+    assert (
+        one(node("NumberSliderInt", min_value=9, max_value=1)).problem
+        == "its smallest value, 9, is above its largest, 1"
+    )
 
 
 def test_a_value_that_no_node_takes_is_not_required() -> None:
@@ -217,12 +228,18 @@ def test_a_token_in_the_node_never_appears() -> None:
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (node("Text", "prompt", default_value="a fox", description="What\nto paint"), "prompt: text, default 'a fox' – What to paint"),
+        (
+            node("Text", "prompt", default_value="a fox", description="What\nto paint"),
+            "prompt: text, default 'a fox' – What to paint",
+        ),
         (node("Image", "photo"), "photo: image (URL), required"),
         (node("Seed", "seed", default_value=-1), "seed: seed 1–4294967295, drawn if not given"),
         (node("Seed", "seed", default_value=5), "seed: seed 1–4294967295, default 5"),
         (node("Enum", "m", options='["a","b"]'), "m: one of: a, b, required"),
-        (node("Enum", "m", options="[]", default_value="a"), "m: one of a list, default 'a' (its list of options is empty)"),
+        (
+            node("Enum", "m", options="[]", default_value="a"),
+            "m: one of a list, default 'a' (its list of options is empty)",
+        ),
         (node("Boolean", "flag", default_value=False), "flag: true or false, default False"),
     ],
 )
@@ -251,7 +268,9 @@ NODES = st.fixed_dictionaries(
         "_meta": st.dictionaries(st.sampled_from(["cd_input_order", "cd_group_name"]), JSON_VALUES) | JSON_VALUES,
     },
 )
-ROWS = st.dictionaries(st.sampled_from(["input_id", "class_type", "default_value", "enum_options", "step"]), JSON_VALUES)
+ROWS = st.dictionaries(
+    st.sampled_from(["input_id", "class_type", "default_value", "enum_options", "step"]), JSON_VALUES
+)
 
 
 @given(

@@ -6,10 +6,11 @@ import sys
 import unicodedata
 
 import pytest
-from comfynb.errors import InputError
-from comfynb.rules.naming import display_name, standardize_workflow_name
 from hypothesis import given
 from hypothesis import strategies as st
+
+from comfynb.errors import InputError
+from comfynb.rules.naming import display_name, standardize_workflow_name
 
 WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=8)
 NAMES = st.text(max_size=30).filter(lambda text: any(unicodedata.category(c)[0] in "LN" for c in text))
@@ -60,7 +61,13 @@ def test_marks_stay_with_their_letters(name: str, standard: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "standard"),
-    [("❤️ model", "model"), ("1️⃣ first", "1_first"), ("👩‍🎨 art", "art"), ("葛\U000e0100飾", "葛飾"), ("می‌خواهم", "میخواهم")],
+    [
+        ("❤️ model", "model"),
+        ("1️⃣ first", "1_first"),
+        ("👩‍🎨 art", "art"),
+        ("葛\U000e0100飾", "葛飾"),
+        ("می‌خواهم", "میخواهم"),
+    ],
 )
 def test_invisible_characters_are_no_part_of_a_name(name: str, standard: str) -> None:
     """Variation selectors and joiners neither stay nor split a word."""

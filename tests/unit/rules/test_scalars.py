@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from comfynb.rules.scalars import parse_color, parse_number, plain
 
 
-class Method(str, enum.Enum):
+class Method(str, enum.Enum):  # noqa: UP042 - its str() is not its value, unlike that of a StrEnum
     """An option as a program may hold it."""
 
     FAST = "fast"

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from comfynb.errors import InputError
 from comfynb.rules.input_classes import INPUT_CLASSES, LARGEST_SEED
 from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.validation import MergedInputs, check_problems, merge_inputs
-from hypothesis import given
-from hypothesis import strategies as st
 
 PREFIX = "ComfyUIDeployExternal"
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -155,6 +156,7 @@ def test_what_fits_is_sent_as_a_real_json_type(known: InputDefinition, value: An
         (COLOR, "red", "must be a color such as '#ff8000' or (255, 128, 0), not 'red'"),
         (LORA, " ", "must be the name or the URL of a lora, not ' '"),
         (definition("BrandNew"), {}, "must be text, a number, true or false, or a list, not a dict"),
+        (definition("BrandNew"), [math.nan], "is a list that holds something that is no JSON"),
         (definition("BrandNew"), math.nan, "must be a finite number, not nan"),
     ],
 )
@@ -178,7 +180,11 @@ def test_a_near_option_is_suggested() -> None:
 
 def test_all_problems_come_at_once_and_in_order() -> None:
     """First what was given, as it was given, then what is missing."""
-    known = [definition("Text", "prompt"), definition("NumberInt", "steps", default_value=20), definition("Image", "photo")]
+    known = [
+        definition("Text", "prompt"),
+        definition("NumberInt", "steps", default_value=20),
+        definition("Image", "photo"),
+    ]
     merged = merge_inputs(known, {"steps": "many", "promt": "a fox", "qqqqqq": 1}, draw=draw)
     assert merged.problems == {
         "steps": "must be a whole number, not 'many'",
@@ -259,9 +265,7 @@ def test_an_omitted_seed_with_a_fixed_default_is_left_alone() -> None:
         ({}, (1, 4294967295)),
     ],
 )
-def test_seeds_are_drawn_within_what_machine_and_server_take(
-    limits: dict[str, int], expected: tuple[int, int]
-) -> None:
+def test_seeds_are_drawn_within_what_machine_and_server_take(limits: dict[str, int], expected: tuple[int, int]) -> None:
     """From 1 upwards, at most the largest seed, inside the node's own range."""
     asked: list[tuple[int, int]] = []
 

@@ -1,0 +1,167 @@
+"""The sandbox answers each recorded request as the real server did."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from comfynb.sandbox import Sandbox
+from tests.contract import recorded
+from tests.contract.recorded import Recording
+from tests.contract.replica import Harvest, add_run, ask, rebuild, rows_in
+
+WHERE = recorded.folder()
+CONTENTS = recorded.load_all(WHERE) if WHERE else {}
+IN_SCOPE = [each for each in recorded.exchanges(CONTENTS) if each.in_scope]
+
+KNOWN: dict[str, str] = {}
+"""Recordings that the sandbox does not match, and why. Nothing may be here that does match."""
+
+pytestmark = pytest.mark.skipif(
+    not IN_SCOPE, reason="no recordings: set COMFYNB_RECORDINGS to a folder that has recordings/ in it"
+)
+
+
+@pytest.fixture(scope="module")
+def harvest() -> Harvest:
+    """Everything that the recordings tell about the real workspace."""
+    return Harvest(CONTENTS)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox whose machines stand still, so that runs stay where they were brought."""
+    with Sandbox(speed=0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tally(pytestconfig: pytest.Config) -> Iterator[dict[str, list[str]]]:
+    """What was found, printed at the end: the share that matches, and each that does not."""
+    found: dict[str, list[str]] = {}
+    yield found
+    reporter: Any = pytestconfig.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or not found:
+        return
+    matched = sum(not each for each in found.values())
+    reporter.write_line("")
+    reporter.write_line(f"The sandbox matches {matched} of {len(found)} recordings ({matched / len(found):.1%}).")
+    for name, problems in found.items():
+        if problems:
+            reporter.write_line(f"  {name}: {KNOWN.get(name, '')} {'; '.join(problems[:4])}")
+
+
+@pytest.mark.parametrize("recording", IN_SCOPE, ids=lambda each: each.name)
+def test_the_sandbox_answers_as_recorded(
+    recording: Recording, sandbox: Sandbox, harvest: Harvest, tally: dict[str, list[str]]
+) -> None:
+    """Status, error body, keys at every depth and JSON types are those of the real server."""
+    rebuild(sandbox, harvest)
+    knobs = copy.deepcopy(sandbox.knobs)
+    try:
+        prepare(sandbox, recording)
+        found = compare(recording, ask(sandbox, recording))
+    finally:
+        sandbox.knobs.change(**{name: getattr(knobs, name) for name in ("broken_workflow", "speed")})
+    tally[recording.name] = found
+    if recording.name in KNOWN:
+        assert found, f"{recording.name} matches now: take it off the list"
+    else:
+        assert not found
+
+
+def compare(recording: Recording, answer: Any) -> list[str]:
+    """Return how our answer differs from the recorded one."""
+    if answer.status_code != recording.status:
+        return [f"status {answer.status_code} instead of {recording.status}: {answer.text[:200]}"]
+    found = []
+    for name in ("content-type", "allow"):
+        if answer.headers.get(name) != recording.answer_headers.get(name):
+            found.append(f"{name}: {answer.headers.get(name)} instead of {recording.answer_headers.get(name)}")
+    if isinstance(recording.answer, dict) and "__text__" in recording.answer:
+        if recording.status >= 400 and answer.text != recording.answer["__text__"]:
+            found.append(f"text {answer.text!r}")
+        return found
+    body = answer.json()
+    if recording.status < 400:
+        return found + recorded.differences(recording.answer, body)
+    if recording.name == "file_upload_empty_name":
+        # The bytes that were sent are echoed, and the recording's are others than ours.
+        recording.answer["detail"][0]["input"] = body["detail"][0]["input"]
+    return found + recorded.error_differences(recording.answer, body)
+
+
+# What has to be there before a request
+
+
+def prepare(sandbox: Sandbox, recording: Recording) -> None:
+    """Bring the sandbox to where the real server was when the request came."""
+    world = sandbox.world
+    runs = [row for row in rows_in(recording.answer) if {"status", "workflow_version_id", "origin"} <= row.keys()]
+    for row in runs:
+        add_run(sandbox, row)
+    for run_id in _runs_of_request(recording):
+        for row in _recorded_runs(run_id):
+            add_run(sandbox, row)
+    action = PREPARE.get(recording.name)
+    if action:
+        action(sandbox)
+    world.now()
+
+
+def _runs_of_request(recording: Recording) -> list[str]:
+    parts = [*recording.path.split("/"), *(str(value) for value in recording.query.values())]
+    return [part for part in parts if len(part) == 36]
+
+
+def _recorded_runs(run_id: str) -> Iterator[dict[str, Any]]:
+    for content in CONTENTS.values():
+        for row in rows_in(content.get("response_body") if isinstance(content, dict) else None):
+            if row["id"] == run_id and {"status", "workflow_version_id", "machine_id"} <= row.keys():
+                yield row
+                return
+
+
+def _without(kind: str, row_id: str) -> Callable[[Sandbox], None]:
+    def take_away(sandbox: Sandbox) -> None:
+        getattr(sandbox.world, kind).pop(row_id, None)
+
+    return take_away
+
+
+def _undelete_machine(sandbox: Sandbox) -> None:
+    for machine in sandbox.world.machines.values():
+        machine.deleted = False
+
+
+def _null_display_name(sandbox: Sandbox) -> None:
+    version = next(iter(sandbox.world.versions.values()))
+    version.workflow_api["999"] = {
+        "class_type": "ComfyUIDeployExternalText",
+        "inputs": {"input_id": "x", "display_name": None},
+    }
+    for deployment in sandbox.world.deployments.values():
+        deployment.workflow_version_id = version.id
+
+
+def _broken_enum(sandbox: Sandbox) -> None:
+    version = next(iter(sandbox.world.versions.values()))
+    version.workflow_api["999"] = {
+        "class_type": "ComfyUIDeployExternalEnum",
+        "inputs": {"input_id": "x", "options": "a, b"},
+    }
+    for deployment in sandbox.world.deployments.values():
+        deployment.workflow_version_id = version.id
+
+
+PREPARE: dict[str, Callable[[Sandbox], None]] = {
+    "deployment_delete_again": _without("deployments", "985efe9d-9293-4670-aeda-efa326b741db"),
+    "assets_get_404": _without("assets", "img_HRiBrgb664HCwgeK"),
+    "machine_delete": _undelete_machine,
+    "workflow_get_deleted_404": _without("workflows", "62c02124-ac54-4f2e-8851-644c7fbcb010"),
+    "deployments_list_with_null_display_name": _null_display_name,
+    "deployments_list_broken_by_one_enum_workflow": _broken_enum,
+}
