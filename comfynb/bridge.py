@@ -46,12 +46,11 @@ class IOThread:
     _instance: IOThread | None = None
 
     def __init__(self) -> None:
-        from anyio.from_thread import start_blocking_portal
-
         self._pid = os.getpid()
-        # The portal is never closed: its thread is a daemon, and closing would wait for whatever still runs.
-        self._context = start_blocking_portal(name=THREAD_NAME)
-        self._portal = self._context.__enter__()
+        # Never closed: its thread is a daemon, and closing would wait for whatever still runs. A portal of anyio
+        # closes itself when the interpreter ends, or in a forked child, and waits there for ever.
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name=THREAD_NAME, daemon=True).start()
 
     @classmethod
     def get(cls) -> IOThread:
@@ -80,7 +79,7 @@ class IOThread:
 
     def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         """Start it there, on the thread of this process even after a fork."""
-        return IOThread.get()._portal.start_task_soon(function)
+        return asyncio.run_coroutine_threadsafe(function(), IOThread.get()._loop)
 
 
 class KernelLoop:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfynb.api.models import ListedRun, Version, Workflow
+from comfynb.api.transport import NeedsNetwork
 from comfynb.bridge import Runner
 from comfynb.errors import ApiError, InputError, NotFoundError
 from comfynb.notices import collecting, notice, show
-from comfynb.services.cache import Entry, Miss, served, together
+from comfynb.services.cache import Entry, served, together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
@@ -47,7 +48,7 @@ class Face:
         """Serve from the cache in this thread if that is enough, else go where the connections live."""
         try:
             return served(function)
-        except Miss:
+        except NeedsNetwork:
             return self.call(function)
 
     def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -62,7 +63,7 @@ class Face:
         """Do as `read` does, awaited."""
         try:
             return served(function)
-        except Miss:
+        except NeedsNetwork:
             return await self.acall(function)
 
     async def acall(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -115,7 +116,7 @@ class Core:
         if kept is None or kept[0] != numbers:
             frame = build()
             frame.attrs["source"] = str(self.catalogue.client.transport.address)
-            frame.attrs["as_of"] = datetime.fromtimestamp(min(e.stored for e in entries), UTC)
+            frame.attrs["as_of"] = datetime.fromtimestamp(min(e.stored for e in entries), UTC).isoformat(timespec="seconds")
             kept = self._frames[key] = (numbers, frame)
         copy = kept[1].copy(deep=False)
         copy.attrs = dict(kept[1].attrs)
@@ -273,7 +274,7 @@ class Core:
 
     def _sourced(self, frame: pd.DataFrame) -> pd.DataFrame:
         frame.attrs["source"] = str(self.catalogue.client.transport.address)
-        frame.attrs["as_of"] = datetime.now(UTC)
+        frame.attrs["as_of"] = datetime.now(UTC).isoformat(timespec="seconds")
         return frame
 
     # -- objects ------------------------------------------------------------------------------------------------

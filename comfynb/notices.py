@@ -7,6 +7,7 @@ time. So the layers below call `notice`, and the face that the user touches coll
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from comfynb.warnings import ComfyWarning
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _collected: contextvars.ContextVar[list[ComfyWarning] | None] = contextvars.ContextVar("comfynb_notices", default=None)
 
 

@@ -33,15 +33,17 @@ def read_settings() -> Settings:
     ConfigurationError
         If a variable has a value that cannot be read, or the file cannot.
     """
-    path = find_upwards(".env")
-    arguments: dict[str, Any] = {"_env_file": path, "_env_file_encoding": "utf-8"}
+    path: Path | None = None
     try:
+        path = find_upwards(".env")
+        # Editors on Windows begin a file with a byte order mark.
+        arguments: dict[str, Any] = {"_env_file": path, "_env_file_encoding": "utf-8-sig"}
         return Settings(**arguments)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise ConfigurationError(f"{first['loc'][0]} cannot be read: {first['msg']}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+        raise ConfigurationError(f"{path or 'The working directory'} cannot be read: {error}.") from None
 
 
 def find_upwards(name: str, start: Path | None = None) -> Path | None:

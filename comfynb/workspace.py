@@ -470,7 +470,7 @@ class Workspace:
             as_of=datetime.fromtimestamp(min(times), UTC) if times else None,
             webhook=core.comfyui.webhook,
             trouble=trouble,
-            last_run=f"{core.last_run.name} {core.last_run.id}: {core.last_run.status}" if core.last_run else None,
+            last_run=core.last_run.id if core.last_run else None,
         )
 
     def __repr__(self) -> str:

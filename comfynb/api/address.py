@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import httpx
 
 from comfynb.errors import ConfigurationError
 
 DEFAULT_URL = "https://api.comfydeploy.com"
 
-_LOCAL = ("localhost", "127.", "0.0.0.0", "[::1]", "host.docker.internal")  # noqa: S104 - recognised, not bound
+# Only of these hosts is it likely that they have no certificate; a key must not go to another one without.
+_LOCAL = re.compile(r"(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1\]|host\.docker\.internal)(?=[:/]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def parse_address(url: str) -> Address:
     Raises
     ------
     ConfigurationError
-        For what is no http(s) address, or holds a user name or password.
+        For what is no http(s) address, holds a user name or password, or looks like a key.
 
     Examples
     --------
@@ -59,27 +63,31 @@ def parse_address(url: str) -> Address:
     ('/comfy/api', '/comfy')
     """
     text = url.strip()
+    if text.startswith("eyJ") and text.count(".") == 2 and "/" not in text:
+        # The first argument of connect() is the address; a key there would stand in every message.
+        raise ConfigurationError("The address of the server looks like an API key; give a key as api_key=.")
     if "://" not in text:
-        text = ("http://" if text.startswith(_LOCAL) else "https://") + text
+        text = ("http://" if _LOCAL.match(text) else "https://") + text
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        raise ConfigurationError(
+            "The address of the server holds a user name or password; give the key as api_key= or "
+            "COMFY_DEPLOY_API_KEY instead."
+        )
     try:
         parts = urlsplit(text)
-        host, port, scheme = parts.hostname, parts.port, parts.scheme.lower()
-    except ValueError:
-        host, port, scheme = None, None, ""
-    if not host or scheme not in {"http", "https"} or any(c.isspace() for c in text):
+        host, port, scheme = parts.hostname or "", parts.port, parts.scheme.lower()
+        name = f"[{host}]" if ":" in host else host
+        netloc = name if port in (None, {"http": 80, "https": 443}.get(scheme)) else f"{name}:{port}"
+        labels = host.removesuffix(".").split(".")
+        good = bool(httpx.URL(f"{scheme}://{netloc}").host) and all(0 < len(label) < 64 for label in labels)
+    except (ValueError, httpx.InvalidURL):
+        good = False
+    if not good or scheme not in {"http", "https"} or any(c.isspace() or c == "\\" for c in text):
         raise ConfigurationError(
             f"{url!r} is not the address of a server; give an http or https URL such as {DEFAULT_URL} "
             "(connect(url=…) or COMFY_DEPLOY_API_URL)."
         )
-    if parts.username or parts.password:
-        raise ConfigurationError(
-            f"The address of the server at {host} holds a user name or password; give the key as api_key= or "
-            "COMFY_DEPLOY_API_KEY instead."
-        )
     segments = [s for s in parts.path.split("/") if s]
-    while segments and segments[-1] in {"api", "v1", "v2"}:
+    while segments and segments[-1].lower() in {"api", "v1", "v2"}:
         segments.pop()
-    name = f"[{host}]" if ":" in host else host
-    default_port = {"http": 80, "https": 443}[scheme]
-    netloc = name if port in (None, default_port) else f"{name}:{port}"
     return Address(f"{scheme}://{netloc}", "".join(f"/{s}" for s in segments))

@@ -101,7 +101,7 @@ def retry_after(answer: Answer, now: datetime | None = None) -> float | None:
     value = answer.headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     when = http_date(value)
     if when is None:
@@ -114,9 +114,9 @@ def http_date(value: str) -> datetime | None:
     """Read a date of an HTTP header as UTC; None for anything else."""
     try:
         when = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def raise_for(answer: Answer, *, method: str, path: str, server: str) -> None:

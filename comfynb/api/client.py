@@ -78,23 +78,22 @@ class ComfyDeployClient:
         found: dict[str, M] = {}
         for _ in range(3):
             offset, moved = 0, False
-            while True:
-                size = page if limit is None else min(page, limit - offset)
-                rows: list[M] = []
-                if size > 0:
-                    asked = {**(query or {}), size_name: size, "offset": offset}
-                    rows = await self._many(model, route, ids, query=asked)
-                fresh = {getattr(row, "id", ""): row for row in rows}
-                moved = moved or (
-                    offset > 0 and any(key in found for key in fresh) and bool(fresh.keys() - found.keys())
-                )
-                found.update(fresh)
+            reading: dict[str, M] = {}
+            while (size := page if limit is None else min(page, limit - offset)) > 0:
+                asked = {**(query or {}), size_name: size, "offset": offset}
+                rows = await self._many(model, route, ids, query=asked)
+                # A row whose id cannot be read is a row all the same.
+                fresh = {getattr(row, "id", "") or f"row {offset + i}": row for i, row in enumerate(rows)}
+                moved = moved or not reading.keys().isdisjoint(fresh)
                 offset += len(rows)
-                if len(rows) < size or size <= 0:
+                if len(rows) < size or fresh.keys() <= reading.keys():  # the end, or a server that does not page
+                    reading.update(fresh)
                     break
+                reading.update(fresh)
+            found = {**reading, **{key: row for key, row in found.items() if key not in reading}}
             if not moved:
                 break
-        return list(found.values())
+        return list(found.values())[:limit]
 
     # -- workflows ----------------------------------------------------------------------------------------------
 

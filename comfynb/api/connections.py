@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -50,6 +51,34 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _KeysBlanked(logging.Filter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: frozenset[str] = frozenset()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        for key in self.keys:
+            if key in text:
+                text = text.replace(key, "***")
+                record.msg, record.args = text, ()
+        return True
+
+
+_blanked = _KeysBlanked()
+
+
+def keep_out_of_logs(key: str) -> None:
+    """See to it that no log of the HTTP client shows a key.
+
+    It logs no header of a request, but at DEBUG those of an answer, and a server or a proxy may echo a key there.
+    """
+    if len(key) >= 8:
+        _blanked.keys |= {key}
+        for name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.connection"):
+            logging.getLogger(name).addFilter(_blanked)
+
+
 def new_client(address: Address, limits: Limits, read_timeout: float) -> httpx.AsyncClient:
     """Return a client for a server. Redirects are not followed unless a request says so."""
     host = httpx.URL(address.origin).host
@@ -84,7 +113,10 @@ async def stream_file(address: Address, limits: Limits, url: str, what: str) -> 
     TransportError
         If it breaks off.
     """
-    target = httpx.URL(address.origin).join(url)
+    try:
+        target = httpx.URL(address.origin).join(url)
+    except httpx.InvalidURL:
+        target = httpx.URL()
     if target.scheme not in ("http", "https"):
         raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False)
     async with new_client(address, limits, limits.timeout) as client:
@@ -100,7 +132,7 @@ async def stream_file(address: Address, limits: Limits, url: str, what: str) -> 
                     )
                 async for chunk in response.aiter_bytes():
                     yield chunk
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise TransportError(
                 f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
             ) from error

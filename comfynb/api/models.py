@@ -32,13 +32,13 @@ Rows = Annotated[list[Any] | None, BeforeValidator(_list_or_none)]
 class Model(BaseModel):
     """The base: unknown fields are kept as they came."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=(), coerce_numbers_to_str=True)
 
 
 class Slim(BaseModel):
     """The base where unknown fields are dropped while decoding, since they are large."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), coerce_numbers_to_str=True)
 
 
 class Workflow(Model):
@@ -274,16 +274,34 @@ def _repair(model: type[M], row: Any, drifted: Callable[[str], None]) -> M | Non
     if not isinstance(row, dict):
         drifted("a row that is no object")
         return None
-    kept = dict(row)
     for _ in range(len(model.model_fields) + 1):
         try:
-            return model.model_validate(kept)
+            return model.model_validate(row)
         except ValidationError as error:
-            for problem in error.errors(include_url=False, include_input=False, include_context=False):
-                field = str(problem["loc"][0])
-                drifted(f"{model.__name__}.{field}: {problem['msg']}")
-                kept.pop(field, None)
+            # From the last one backwards, so that the places of the others in a list stay what they are.
+            for problem in reversed(error.errors(include_url=False, include_input=False, include_context=False)):
+                drifted(f"{model.__name__}.{problem['loc'][0]}: {problem['msg']}")
+                _remove(row, problem["loc"])
     return None
+
+
+def _remove(row: dict[str, Any], place: tuple[int | str, ...]) -> None:
+    """Take out the one value that does not fit: a field of the row, or of something in it."""
+    inner: Any = row
+    for step in place[:-1]:
+        # Some steps are words of the validator.
+        if _has(inner, step):
+            inner = inner[step]
+    if _has(inner, place[-1]):
+        del inner[place[-1]]
+    else:
+        row.pop(str(place[0]), None)
+
+
+def _has(inner: Any, step: int | str) -> bool:
+    if isinstance(inner, list):
+        return isinstance(step, int) and step < len(inner)
+    return isinstance(inner, dict) and step in inner
 
 
 def _warn(what: str, drift: set[str]) -> None:

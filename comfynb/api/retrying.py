@@ -53,7 +53,7 @@ async def retried(
     TransportError
         If the last try brought none.
     """
-    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_any
+    from tenacity import AsyncRetrying, retry_if_exception_type
 
     deadline = time.monotonic() + limits.budget
 
@@ -66,7 +66,7 @@ async def retried(
         return random.uniform(0.0, ceiling)
 
     def stop(state: Any) -> bool:
-        return bool(time.monotonic() + state.upcoming_sleep >= deadline)
+        return bool(state.attempt_number > limits.retries or time.monotonic() + state.upcoming_sleep >= deadline)
 
     def tell(state: Any) -> None:
         fault = state.outcome.exception()
@@ -77,7 +77,7 @@ async def retried(
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(_TryAgain),
             wait=wait,
-            stop=stop_any(stop_after_attempt(limits.retries + 1), stop),
+            stop=stop,
             before_sleep=tell,
             reraise=True,
         ):

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,12 +24,20 @@ from pydantic import SecretStr
 
 from comfynb.api.address import Address
 from comfynb.api.answers import Answer, http_date, raise_for, unreadable
-from comfynb.api.connections import Limits, new_client, transport_error
+from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error
 from comfynb.api.retrying import retried
 from comfynb.api.routes import WORKFLOWS, Kind, Route
 from comfynb.errors import NotFoundError, TransportError
 
 log = logging.getLogger("comfynb")
+
+
+no_network: ContextVar[bool] = ContextVar("comfynb_no_network", default=False)
+"""Set while a read is tried from the cache alone; nothing may be sent then."""
+
+
+class NeedsNetwork(Exception):  # noqa: N818 - a signal, never seen outside
+    """Something has to be asked of the server, and that is not allowed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +88,11 @@ class Transport:
         self.limits = limits or Limits()
         self.hooks: list[Callable[[Call], None]] = []
         self._key = api_key
+        keep_out_of_logs(api_key.get_secret_value())
         self._prefix = address.prefixes[0]
         self._confirmed = False
         self._clock_offset: timedelta | None = None
+        self._server_seen: datetime | None = None
         self._client: httpx.AsyncClient | None = None
         self._bind(None)
 
@@ -100,9 +111,9 @@ class Transport:
         return datetime.now(UTC) + (self._clock_offset or timedelta())
 
     @property
-    def clock_offset(self) -> timedelta | None:
-        """Server's clock minus this machine's; None before the first answer with a date."""
-        return self._clock_offset
+    def server_seen(self) -> datetime | None:
+        """The server's time at its last answer; None before the first answer with a date."""
+        return self._server_seen
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -136,6 +147,8 @@ class Transport:
         TransportError
             When no whole answer came; `sent` tells whether the server may have seen the request.
         """
+        if no_network.get():
+            raise NeedsNetwork(str(route))
         if (loop := asyncio.get_running_loop()) is not self._loop:
             self._bind(loop)
         path = route.path.format_map({k: quote(str(v), safe="") for k, v in (ids or {}).items()})
@@ -205,6 +218,10 @@ class Transport:
                     if answer.status == 401:
                         self.check(answer, WORKFLOWS)
                     return prefix
+            for _, answer in seen:
+                if answer.status != 404:
+                    # Redirected, refused, or broken down: that is what to tell, not that there is no API.
+                    self.check(answer, WORKFLOWS)
             tried = ", ".join(f"{p + WORKFLOWS.path} answered {_verdict(a)}" for p, a in seen)
             raise NotFoundError(
                 f"No ComfyDeploy API was found at {self.address}: {tried}. Check url= or COMFY_DEPLOY_API_URL.",
@@ -249,7 +266,11 @@ class Transport:
             )
             log.debug("%s %s in %.3f s, %d retries", call.route, call.status, call.seconds, call.retries)
             for hook in self.hooks:
-                hook(call)
+                try:
+                    hook(call)
+                except Exception:
+                    # Whoever counts calls must not cost the answer: that of a submit is the id of a paid run.
+                    log.exception("a hook failed on %s", call.route)
 
     async def _once(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
         submit = route.kind is Kind.SUBMIT
@@ -273,7 +294,7 @@ class Transport:
                         return await self._exchange(client, request)
                 except TimeoutError as error:
                     raise TransportError(
-                        f"No whole answer from {self.address} to {route} within {seconds:.0f} s."
+                        f"No whole answer from {self.address} to {route} within {seconds:g} s."
                     ) from error
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
                     raise transport_error(error, self.address, route) from error
@@ -283,14 +304,13 @@ class Transport:
         response = await client.send(request, stream=True)
         async with aclosing(response):
             content = self._without_key(await response.aread())
-            answer = Answer(
-                response.status_code, content, response.headers.get("content-type", "").lower(), response.headers
-            )
+            headers = httpx.Headers([(name, self._without_key(value)) for name, value in response.headers.raw])
+            answer = Answer(response.status_code, content, headers.get("content-type", "").lower(), headers)
             if answer.drops_connection and (stream := response.extensions.get("network_stream")) is not None:
                 await stream.aclose()
         when = http_date(response.headers.get("date", ""))
         if when is not None:
-            self._clock_offset = when - datetime.now(UTC)
+            self._server_seen, self._clock_offset = when, when - datetime.now(UTC)
         return answer
 
     def _without_key(self, content: bytes) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 
-import click
 import typer
 
 from comfynb import __version__
@@ -14,6 +13,9 @@ from comfynb.display.text import tidy
 from comfynb.errors import ComfyError, ConfigurationError, InputError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_UsageErrors = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""The base of what typer raises for wrong usage; newer versions bring a click of their own."""
 
 app = typer.Typer(
     name="comfynb",
@@ -51,16 +53,16 @@ def run(arguments: list[str] | None = None) -> int:
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"Note: {message}", err=True)
     try:
         code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as end:
+    except typer.Exit as end:
         return end.exit_code
-    except click.ClickException as error:
-        error.show()
+    except _UsageErrors as error:
+        error.show()  # type: ignore[attr-defined]
         return USAGE
     except (InputError, ConfigurationError) as error:
         return _say(error, USAGE)
     except ComfyError as error:
         return _say(error, FAILED)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from comfynb.display.card import Card, Notes, Section, Tone
 from comfynb.display.html import card_html
-from comfynb.display.runs import failed_node
+from comfynb.display.runs import failed_node, found_again
 from comfynb.display.text import card_text, tidy
 from comfynb.display.words import count, status_tone
 from comfynb.rules.diagnosis import Failure
@@ -129,14 +129,12 @@ def explanation_card(explanation: Explanation) -> Card:
         sections.append(Notes((explanation.hint,)))
     elif explanation.status == "success":
         sections.append(Notes(("It ended well; there is nothing to explain.",)))
-    elif is_terminal(explanation.status):
-        sections.append(Notes(("Nothing more is known about its end.",)))
-    else:
+    elif not is_terminal(explanation.status):
         sections.append(Notes(("It goes on, as far as known: run.wait() waits for its end.",)))
+    elif not explanation.message and explanation.status != "cancelled":
+        sections.append(Notes(("Nothing more is known about its end.",)))
     if explanation.trouble:
-        sections.append(
-            Notes((f"Its submit was in trouble, and it was found in the run list: {explanation.trouble}",), "warn")
-        )
+        sections.append(Notes((found_again(explanation.trouble),), "warn"))
     if explanation.outputs and explanation.status != "success":
         verb = "is" if explanation.outputs == 1 else "are"
         sections.append(Notes((f"{count(explanation.outputs, 'output')} {verb} there all the same: run.outputs",)))

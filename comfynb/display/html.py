@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from comfynb.display.card import Card, Link, Notes, Pictures, Section, Table
+from comfynb.display.card import Card, Link, Notes, Pictures, Section
 from comfynb.display.text import LONGEST, UNKNOWN, tidy
 
 __all__ = ["bare_url", "card_html", "escape", "link", "safe_url", "table"]
@@ -17,28 +17,35 @@ _WIDEST_FACT: Final = 300
 _WIDEST_NOTE: Final = 1200
 _LONGEST_URL: Final = 4000
 _MOST_PICTURES: Final = 24
+_SHORT: Final = 26
+_LONG_WORD: Final = 44
 
-# JupyterLab's variables make it follow the theme; the fallbacks take the colours of whatever page it stands on. The
-# doubled class outranks the notebook's own rules for tables (text to the right, columns of one width).
+# JupyterLab's variables make it follow the theme; the fallbacks can be read on light and dark pages. The doubled class
+# outranks the notebook's own rules for what stands in an output (text to the right, columns of one width, stripes).
 _STYLE: Final = """<style>
-.comfynb.comfynb{color:var(--jp-ui-font-color1,inherit);font-size:13px;line-height:1.5;max-width:980px;
-border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-radius:4px;padding:10px 14px;margin:2px 0;
-overflow-x:auto}
+.comfynb.comfynb{color:var(--jp-ui-font-color1,inherit);font-size:13px;line-height:1.5;text-align:left;
+max-width:980px;border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-radius:4px;padding:10px 14px;
+margin:2px 0;overflow-x:auto}
 .comfynb.comfynb table{border-collapse:collapse;table-layout:auto;margin:4px 0;font-size:inherit;color:inherit}
-.comfynb.comfynb :is(td,th,tr){background:none;border:none;text-align:left;vertical-align:top;padding:1px 18px 1px 0;
-max-width:520px;white-space:normal;overflow-wrap:anywhere}
+.comfynb.comfynb tr:nth-child(n){background:none}
+.comfynb.comfynb :is(td,th){border:none;text-align:left;vertical-align:top;padding:1px 18px 1px 0;max-width:520px;
+white-space:normal}
+.comfynb.comfynb td.cnb-short{white-space:nowrap}
+.comfynb.comfynb td.cnb-long{overflow-wrap:anywhere}
 .comfynb.comfynb :is(th,caption){color:var(--jp-ui-font-color2,inherit);font-weight:400;text-align:left;
-overflow-wrap:normal}
-.comfynb.comfynb caption{font-weight:600;padding:6px 0 0;caption-side:top;white-space:nowrap}
-.comfynb.comfynb thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));white-space:nowrap}
-.comfynb.comfynb p{margin:4px 0}
-.comfynb.comfynb .cnb-title{font-weight:600;font-size:14px}
-.comfynb.comfynb .cnb-status{border:1px solid;border-radius:9px;padding:0 8px;margin-right:8px;white-space:nowrap}
-.comfynb.comfynb .cnb-good{color:var(--jp-success-color1,#2e7d32)}
-.comfynb.comfynb .cnb-busy{color:var(--jp-info-color1,#1976d2)}
-.comfynb.comfynb .cnb-warn{color:var(--jp-warn-color1,#c25e00)}
-.comfynb.comfynb .cnb-bad{color:var(--jp-error-color1,#d32f2f)}
-.comfynb.comfynb img{height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;display:inline-block}
+white-space:nowrap}
+.comfynb.comfynb caption{font-weight:600;padding:6px 0 0;caption-side:top}
+.comfynb.comfynb thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35))}
+.comfynb.comfynb p{margin:4px 0;text-align:left;overflow-wrap:anywhere}
+.comfynb.comfynb .cnb-next{margin-top:8px}
+.comfynb.comfynb .cnb-title{font-weight:600;font-size:14px;overflow-wrap:anywhere}
+.comfynb.comfynb .cnb-status{border:1px solid;border-radius:9px;padding:0 8px;margin-right:8px}
+.comfynb.comfynb .cnb-good{color:var(--jp-success-color1,#3a9a40)}
+.comfynb.comfynb .cnb-busy{color:var(--jp-info-color1,#3b8ede)}
+.comfynb.comfynb .cnb-warn{color:var(--jp-warn-color1,#d07000)}
+.comfynb.comfynb .cnb-bad{color:var(--jp-error-color1,#e04848)}
+.comfynb.comfynb img{height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;
+display:inline-block}
 .comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
@@ -121,7 +128,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link | None]], t
     """Return a table; every cell is escaped, and None is shown as not known."""
     caption = f"<caption>{escape(title)}</caption>" if title else ""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -129,13 +136,13 @@ def card_html(card: Card) -> str:
     """Return a card as HTML that can stand anywhere in a page; see `comfynb.display.text.card_text` for its twin."""
     status = f'<span class="cnb-status cnb-{escape(card.tone)}">{escape(card.status)}</span>' if card.status else ""
     parts = [f'<div>{status}<span class="cnb-title">{escape(card.title)}</span></div>']
-    facts = [(escape(label), escape(value, _WIDEST_FACT)) for label, value in card.facts]
-    if shown := [f"<tr><th>{label}</th><td>{value}</td></tr>" for label, value in facts if value]:
+    facts = [(escape(label), tidy(value, _WIDEST_FACT)) for label, value in card.facts]
+    if shown := [f"<tr><th>{label}</th>{_td(value, html.escape(value))}</tr>" for label, value in facts if value]:
         parts.append(f"<table><tbody>{''.join(shown)}</tbody></table>")
     parts.extend(_section(section) for section in card.sections)
     if card.following:
         calls = "<br>".join(f"<code>{escape(call)}</code>" for call in card.following)
-        parts.append(f"<p>next:<br>{calls}</p>")
+        parts.append(f'<p class="cnb-next">next:<br>{calls}</p>')
     return f'{_STYLE}\n<div class="comfynb">{"".join(filter(None, parts))}</div>'
 
 
@@ -162,6 +169,14 @@ def _pictures(pictures: Pictures) -> str:
 
 
 def _cell(cell: str | Link | None) -> str:
-    if isinstance(cell, Link):
-        return link(cell.text, cell.url, _WIDEST_CELL) or UNKNOWN
-    return escape(cell, _WIDEST_CELL) or UNKNOWN
+    text = tidy(cell.text if isinstance(cell, Link) else cell, _WIDEST_CELL) or ("" if cell == "" else UNKNOWN)
+    return _td(text, link(text, cell.url, None) if isinstance(cell, Link) else html.escape(text))
+
+
+def _td(text: str, markup: str) -> str:
+    """Return a cell: a short text stays on one line, and only words that would burst a table are broken."""
+    if len(text) <= _SHORT:
+        return f'<td class="cnb-short">{markup}</td>'
+    if max(map(len, text.split())) > _LONG_WORD:
+        return f'<td class="cnb-long">{markup}</td>'
+    return f"<td>{markup}</td>"

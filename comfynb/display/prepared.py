@@ -46,7 +46,8 @@ def prepared_card(prepared: Prepared) -> Card:
             ("version", _version(prepared)),
             ("deployment", _deployment(prepared)),
             ("machine", _machine(prepared)),
-            ("GPU", f"{prepared.gpu or 'not known'}, {money(prepared.price)}"),
+            ("GPU", prepared.gpu or "not known"),
+            ("price", money(prepared.price)),
             ("webhook", webhook),
         ),
         sections=tuple(sections),
@@ -93,7 +94,7 @@ def _inputs(prepared: Prepared) -> Table:
     return Table(
         "inputs",
         ("name", "value", "from", "problem"),
-        tuple((name, value, origin, problem or "none") for name, value, origin, problem in rows),
+        tuple(rows),
     )
 
 

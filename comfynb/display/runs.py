@@ -10,11 +10,11 @@ from typing import Any, Final
 from comfynb.display.card import Card, Link, Notes, Pictures, Section, Table, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text, tidy
-from comfynb.display.words import moment, quoted, seconds, shown, status_tone
+from comfynb.display.words import moment, seconds, shown, status_tone
 from comfynb.rules.diagnosis import Failure
 from comfynb.rules.status import ACTIVE, is_terminal
 
-__all__ = ["RunFacts", "failed_node", "run_card", "run_html", "run_text"]
+__all__ = ["RunFacts", "failed_node", "found_again", "run_card", "run_html", "run_text"]
 
 _UNEXPLAINED: Final = frozenset({"failed", "timeout"})
 _MOST_OUTPUTS: Final = 24
@@ -133,6 +133,11 @@ def failed_node(failure: Failure) -> str | None:
     return failure.node_class or (f"node {failure.node_id}" if failure.node_id else None)
 
 
+def found_again(trouble: str) -> str:
+    """Return a sentence about a submit that got no usable answer."""
+    return f"Its submit was in trouble, and it was found in the run list: {trouble}"
+
+
 def _status(facts: RunFacts) -> str:
     words = facts.stage or facts.status
     if is_terminal(facts.status):
@@ -190,15 +195,11 @@ def _outputs(facts: RunFacts) -> list[Section]:
 
 
 def _following(facts: RunFacts) -> tuple[str, ...]:
-    if not facts.status or not facts.id:
-        return ()
     if not is_terminal(facts.status):
         return ("run.explain()", "run.wait()", "run.cancel()") if facts.stalled else ("run.wait()", "run.cancel()")
     if facts.status in _UNEXPLAINED:
         return ("run.explain()", "run.rerun()")
     if facts.outputs:
         show = ("run.images()",) if any(kind == "image" for kind, _, _ in facts.outputs) else ()
-        return (*show, 'run.download("pictures")' if show else 'run.download("outputs")', "run.rerun()")
-    return (
-        ("run.explain()", "run.rerun()") if facts.status == "success" else (f"ws.get_run({quoted(facts.id)}).rerun()",)
-    )
+        return (*show, "run.download()", "run.rerun()")
+    return ("run.explain()", "run.rerun()")

@@ -23,6 +23,7 @@ LONGEST: Final = 200
 """How wide a text may be where nothing else is said."""
 
 _WIDEST_CELL: Final = 56
+_WIDEST_LAST_CELL: Final = 160
 _WIDEST_FACT: Final = 160
 _WIDEST_NOTE: Final = 1200
 _LINE: Final = 100
@@ -141,7 +142,10 @@ def card_text(card: Card) -> str:
 def _table(table: Table) -> str:
     lines = [f"{tidy(table.title)}:"] if table.title else []
     if table.rows:
-        cells = [[_cell(cell) for cell in row] for row in table.rows]
+        cells = [
+            [*(_cell(cell, _WIDEST_CELL) for cell in row[:-1]), *(_cell(cell, _WIDEST_LAST_CELL) for cell in row[-1:])]
+            for row in table.rows
+        ]
         lines.append(columns([[tidy(head) for head in table.columns], *cells], indent="  "))
     elif table.empty:
         lines.append(f"  {tidy(table.empty)}")
@@ -150,8 +154,9 @@ def _table(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _cell(cell: str | Link | None) -> str:
-    return tidy(cell.text if isinstance(cell, Link) else cell, _WIDEST_CELL) or UNKNOWN
+def _cell(cell: str | Link | None, width: int) -> str:
+    text = cell.text if isinstance(cell, Link) else cell
+    return tidy(text, width) or ("" if text == "" else UNKNOWN)
 
 
 def _wrapped(line: str) -> str:
@@ -163,7 +168,7 @@ def _shorten(text: str, width: int, cut: bool) -> str:
     if len(text) <= width and display_width(text) <= width:
         return text + "…" if cut and len(text) < width else text
     taken, kept = 0, 0
-    for character in text[: 4 * width]:
+    for character in text[: 2 * width]:
         taken += _width(character)
         if taken > width - 1:
             break

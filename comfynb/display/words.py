@@ -100,7 +100,7 @@ def seconds(duration: float | None) -> str | None:
     """
     if duration is None or not 0 <= duration < 1e9:
         return None
-    if duration < 60:
+    if duration < 59.95:
         return f"{duration:.1f} s"
     whole = round(duration)
     if whole < 3600:
@@ -109,15 +109,15 @@ def seconds(duration: float | None) -> str | None:
 
 
 def money(per_second: float | None) -> str:
-    """Return the price of a GPU.
+    """Return the price of a second on a GPU.
 
     Examples
     --------
     >>> money(0.00031), money(None)
-    ('$0.00031/s', 'price unknown')
+    ('$0.00031/s', 'unknown')
     """
     if per_second is None:
-        return "price unknown"
+        return "unknown"
     digits = f"{per_second:.6f}".rstrip("0")
     return f"${digits + '0' if digits.endswith('.') else digits}/s"
 
@@ -180,7 +180,7 @@ def call(method: str, subject: str, *arguments: str) -> str:
     >>> call("run", quoted("text2img"), 'prompt="…"')
     'ws.run("text2img", prompt="…")'
     """
-    return f"ws.{method}({', '.join((subject, *filter(None, arguments)))})"
+    return f"ws.{method}({', '.join(filter(None, (subject, *arguments)))})"
 
 
 def input_arguments(definitions: Sequence[InputDefinition], primary: str | None = None) -> str:

@@ -42,6 +42,8 @@ class WorkspaceFacts:
         The URL that the server is asked to call for each run.
     last_run : str or None
         The id of the last run that was submitted here.
+    trouble : str or None
+        Why the server could not be asked just now.
     """
 
     address: str
@@ -55,6 +57,7 @@ class WorkspaceFacts:
     as_of: datetime | None = None
     webhook: str | None = None
     last_run: str | None = None
+    trouble: str | None = None
 
 
 def workspace_text(facts: WorkspaceFacts) -> str:
@@ -103,6 +106,8 @@ def workspace_card(facts: WorkspaceFacts) -> Card:
 
 
 def _status(facts: WorkspaceFacts) -> tuple[str, Tone]:
+    if facts.trouble:
+        return "not reachable", "bad"
     if facts.workflows is None and facts.deployments is None and facts.machines is None:
         return "not asked yet", "plain"
     if facts.broken or (facts.machines and not facts.machines.get("ready")):
@@ -121,6 +126,8 @@ def _machines(machines: Mapping[str, int] | None) -> str | None:
 
 def _notes(facts: WorkspaceFacts) -> tuple[Section, ...]:
     notes: list[Section] = []
+    if facts.trouble:
+        notes.append(Notes((facts.trouble,), "bad"))
     if facts.broken:
         notes.append(Notes(("ws.deployments() says what is wrong with those that cannot be listed.",), "warn"))
     if facts.machines and not facts.machines.get("ready"):

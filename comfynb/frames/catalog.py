@@ -148,7 +148,7 @@ def _entry(
     input_types = None if main is None else main.input_types
     definitions = None if facts.unknown and input_types is None else input_definitions(input_types, graph)
     machine_id = workflow.selected_machine_id if main is None else main.machine_id
-    unversioned = workflow.id in versions and version is None and main is None
+    unversioned = version is None and workflow.id in versions
     return _Entry(
         deployments=tuple(sorted((d.environment or "", d.id) for d in deployments)),
         definitions=definitions,
@@ -183,7 +183,7 @@ def _namesakes(rows: Sequence[Workflow], standard_names: Sequence[str | None]) -
     for row, standard_name in zip(rows, standard_names, strict=True):
         if standard_name is not None:
             sharing.setdefault(standard_name, []).append(row)
-    return {standard_name: group for standard_name, group in sharing.items() if len(group) > 1}
+    return sharing
 
 
 def _remarks(deployments: Sequence[Deployment], broken: Sequence[BrokenDeployment], facts: GraphFacts) -> Iterable[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 import pandas as pd
 
-from comfynb.api.models import Deployment, Machine
+from comfynb.api.models import Machine
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
 
@@ -25,11 +24,7 @@ _CAN_CANCEL: Final = {
 
 
 def machines_frame(
-    machines: Iterable[Machine],
-    deployments: Iterable[Deployment] | None = None,
-    *,
-    source: str = "",
-    as_of: datetime | None = None,
+    machines: Iterable[Machine], *, source: str = "", as_of: datetime | None = None
 ) -> pd.DataFrame:
     """Return one row per machine, in the given order.
 
@@ -37,8 +32,6 @@ def machines_frame(
     ----------
     machines : iterable of Machine
         The rows.
-    deployments : iterable of Deployment, optional
-        All deployments, to count them; without them `deployments` is NA.
     source, as_of
         For the table's `attrs`; see `comfynb.frames.build.frame`.
 
@@ -53,7 +46,6 @@ def machines_frame(
     [False]
     """
     rows = list(machines)
-    counts = None if deployments is None else Counter(deployment.machine_id for deployment in deployments)
     return frame(
         TABLES["machines"],
         {
@@ -64,7 +56,6 @@ def machines_frame(
             "gpu": [row.gpu for row in rows],
             "can_cancel": [_CAN_CANCEL.get(row.type or "") for row in rows],
             "comfyui_version": [row.comfyui_version for row in rows],
-            "deployments": [None if counts is None else counts[row.id] for row in rows],
             "created": [row.created_at for row in rows],
             "updated": [row.updated_at for row in rows],
         },

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
+import pandas as pd
 
 __all__ = ["TABLES", "Column", "Dtype", "Table"]
 
@@ -69,7 +68,7 @@ class Table:
         """Return the names of the columns, in their order."""
         return tuple(column.name for column in self.columns)
 
-    def describe(self) -> DataFrame:
+    def describe(self) -> pd.DataFrame:
         """Return a table of the columns.
 
         Returns
@@ -82,8 +81,6 @@ class Table:
         >>> list(TABLES["timeline"].describe()["name"])
         ['at', 'status', 'live_status', 'progress', 'queue_position', 'outputs']
         """
-        import pandas as pd
-
         rows = [(column.name, column.dtype, column.unit, column.meaning) for column in self.columns]
         return pd.DataFrame(rows, columns=["name", "dtype", "unit", "meaning"], dtype="str")
 
@@ -112,9 +109,6 @@ _WORKFLOWS = Table(
         Column("standard_name", "str", "standard spelling of the name; NA if it has neither letter nor digit"),
         Column("display_name", "str", "the name with its white space tidied"),
         Column("description", "str", "what its author says about it"),
-        Column("deployments", "Int64", "how many deployments it has that can be read"),
-        Column("environments", "object", "the environments it is deployed in, sorted"),
-        Column("machine", "str", "name of the workflow's own machine; NA if that is deleted"),
         Column("machine_id", "str", "id of the workflow's own machine"),
         Column("pinned", "boolean", "whether it is pinned to the top of the list"),
         Column("created", _TIME, "when it was made"),
@@ -162,7 +156,6 @@ _MACHINES = Table(
         Column("gpu", "str", "its GPU"),
         Column("can_cancel", "boolean", "whether runs on it can be cancelled; NA for types where that is not known"),
         Column("comfyui_version", "str", "commit or version of its ComfyUI"),
-        Column("deployments", "Int64", "how many deployments run on it"),
         Column("created", _TIME, "when it was made"),
         Column("updated", _TIME, "when it was last changed"),
     ),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from comfynb.api.models import Deployment, Machine, Workflow
+from comfynb.api.models import Workflow
 from comfynb.errors import InputError
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
@@ -17,12 +17,7 @@ __all__ = ["standard_name_or_none", "workflows_frame"]
 
 
 def workflows_frame(
-    workflows: Iterable[Workflow],
-    deployments: Iterable[Deployment] | None = None,
-    machines: Iterable[Machine] | None = None,
-    *,
-    source: str = "",
-    as_of: datetime | None = None,
+    workflows: Iterable[Workflow], *, source: str = "", as_of: datetime | None = None
 ) -> pd.DataFrame:
     """Return one row per workflow, in the given order.
 
@@ -30,10 +25,6 @@ def workflows_frame(
     ----------
     workflows : iterable of Workflow
         The rows.
-    deployments : iterable of Deployment, optional
-        All deployments, to count them; without them `deployments` and `environments` are NA.
-    machines : iterable of Machine, optional
-        For the names of the workflows' own machines.
     source, as_of
         For the table's `attrs`; see `comfynb.frames.build.frame`.
 
@@ -44,18 +35,10 @@ def workflows_frame(
 
     Examples
     --------
-    >>> table = workflows_frame([Workflow(id="w1", name="Text  to Image")], [Deployment(workflow_id="w1")])
-    >>> table.loc[0, "standard_name"], int(table.loc[0, "deployments"])
-    ('text_to_image', 1)
+    >>> workflows_frame([Workflow(id="w1", name="Text  to Image")]).loc[0, "standard_name"]
+    'text_to_image'
     """
     rows = list(workflows)
-    machine_names = {machine.id: machine.name for machine in machines or ()}
-    environments: dict[str, list[str]] | None = None
-    if deployments is not None:
-        environments = {}
-        for deployment in deployments:
-            environments.setdefault(deployment.workflow_id or "", []).append(deployment.environment or "")
-    standing = [None if environments is None else environments.get(row.id, []) for row in rows]
     return frame(
         TABLES["workflows"],
         {
@@ -64,9 +47,6 @@ def workflows_frame(
             "standard_name": [standard_name_or_none(row.name) for row in rows],
             "display_name": [display_name(row.name) or None for row in rows],
             "description": [row.description or None for row in rows],
-            "deployments": [None if found is None else len(found) for found in standing],
-            "environments": [None if found is None else tuple(sorted(set(filter(None, found)))) for found in standing],
-            "machine": [machine_names.get(row.selected_machine_id or "") for row in rows],
             "machine_id": [row.selected_machine_id for row in rows],
             "pinned": [row.pinned for row in rows],
             "created": [row.created_at for row in rows],

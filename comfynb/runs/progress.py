@@ -80,7 +80,10 @@ class Notebook:
     def __enter__(self) -> Notebook:
         from IPython.display import display
 
-        display(self._box)  # type: ignore[no-untyped-call]
+        # Where widgets do not work, a page says what stood here.
+        bundle = dict(self._box._repr_mimebundle_())
+        bundle["text/plain"] = f"(the progress of a run of {self._title})"
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *_: object) -> None:

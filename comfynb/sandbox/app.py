@@ -54,7 +54,7 @@ class App:
     engine : Engine
         Its machines.
     drop : callable
-        Drops the connection of a client, given its address; without a socket there is nothing to drop.
+        Drops the connection of a client, given its address and whether at once; False if there is no connection.
     reset : callable
         Begins anew, for ``POST /sandbox/reset``.
     """
@@ -63,7 +63,7 @@ class App:
         self,
         world: World,
         engine: Engine,
-        drop: Callable[[Any], None],
+        drop: Callable[[Any, bool], bool],
         reset: Callable[[], None],
     ) -> None:
         self.routes = Routes()
@@ -95,22 +95,22 @@ class App:
         fault = self.faults.strike(method, path) if not path.startswith("/sandbox/") else None
         if knobs.latency > 0:
             await asyncio.sleep(knobs.latency)
+        if fault and (fault.drop == "before" or fault.instead):
+            match = self.routes.find(method, path.removeprefix(knobs.prefix))
+            self.world.counters.requests[f"{method} {match.template if match else '?'}"] += 1
         if fault and fault.drop == "before":
-            self.world.counters.requests[f"{method} ?"] += 1
             self.world.counters.statuses[0] += 1
-            self._drop(scope.get("client"))
+            await self._hang_up(scope, receive)
             return
         given = fault.instead if fault and fault.instead else self._answer(method, path, scope, body)
-        await self._send(given, fault, scope, send)
+        if await self._send(given, fault, scope, send):
+            await self._hang_up(scope, receive)
 
     # Finding the answer
 
     def _answer(self, method: str, path: str, scope: Scope, body: bytes) -> Answer:
         world = self.world
-        if world.knobs.broken_workflow:
-            world.add_broken_workflow()
-        else:
-            world.remove_broken_workflow()
+        world.follow_knobs()
         prefix = world.knobs.prefix.rstrip("/")
         if path == "/" and method == "GET":
             world.counters.requests["GET /"] += 1
@@ -143,7 +143,7 @@ class App:
             refused.headers.append((b"allow", match.allow.encode()))
             return refused
         base = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
-        call = Call(method, path, query, headers, body, self.world, self.engine, match.params, tenant, base)
+        call = Call(method, path, query, headers, body, self.world, self.engine, self.reset, match.params, tenant, base)
         try:
             return match.handler(call)
         except HttpError as error:
@@ -203,7 +203,7 @@ class App:
             run = self.world.runs.get(rest.split("/")[1]) if rest.startswith("runs/") and rest.count("/") == 2 else None
             if run is None or run.prompt is None or not _made(run.plan.outputs, filename):
                 return None
-            content = pictures.draw_file(run.prompt, run.workflow, filename)
+            content = pictures.draw_file(run.prompt, run.workflow, filename, self.world.files_url)
         drawn = Answer(content, content_type=pictures.content_type(filename).encode())
         if len(self._drawn) > 256:
             self._drawn.clear()
@@ -212,7 +212,15 @@ class App:
 
     # Sending it
 
-    async def _send(self, given: Answer, fault: Fault | None, scope: Scope, send: Send) -> None:
+    async def _hang_up(self, scope: Scope, receive: Receive) -> None:
+        """Drop the connection in the middle of an exchange."""
+        if not self._drop(scope.get("client"), True):
+            raise ConnectionResetError("The sandbox dropped the connection, because the knob drop_next says so.")
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def _send(self, given: Answer, fault: Fault | None, scope: Scope, send: Send) -> bool:
+        """Send an answer; return whether the connection has to be dropped, since it was not sent in full."""
         body = given.body
         if self.world.knobs.extra_fields and given.content_type == JSON:
             body = _with_extra_fields(body)
@@ -226,16 +234,15 @@ class App:
         dropped = fault.drop if fault else ""
         self.world.counters.statuses[0 if dropped else given.status] += 1
         if dropped == "after":
-            self._drop(scope.get("client"))
-            return
+            return True
         await send({"type": "http.response.start", "status": given.status, "headers": headers + given.headers})
         if dropped == "middle":
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-            self._drop(scope.get("client"))
-            return
+            return True
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
         if given.hang_up:
-            self._drop(scope.get("client"))
+            self._drop(scope.get("client"), False)
+        return False
 
     def _date_header(self) -> bytes:
         now = self.world.now()

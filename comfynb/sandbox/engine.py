@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from comfynb.rules.status import is_terminal
-from comfynb.sandbox.plan import Situation, State, make_plan, single, words_in
+from comfynb.sandbox.plan import Situation, State, single, words_in
+from comfynb.sandbox.planner import make_plan
 from comfynb.sandbox.prompt import prepare
 from comfynb.sandbox.world.records import Deployment, File, Machine, Tenant, Version
 from comfynb.sandbox.world.run import Run
@@ -175,10 +176,8 @@ class Engine:
         )
         outputs = [replace(each, key=world.ids.uuid_of("output", run_id, each.key)) for each in plan.outputs]
         for output in outputs:
-            if isinstance(output.data, dict) and "exception_type" in output.data:
-                output.data["prompt_id"] = run_id
-                failed = moment + timedelta(seconds=output.at)
-                output.data["timestamp"] = int(failed.timestamp() * 1000)
+            if isinstance(output.data, dict):
+                _sign(output.data, run_id, moment + timedelta(seconds=output.at))
         run.replan(replace(plan, outputs=outputs), settled=False)
         if lane and plan.busy_until:
             lane.free_at = moment + timedelta(seconds=plan.busy_until)
@@ -277,6 +276,15 @@ class Engine:
     def state_of(self, run: Run) -> State:
         """Return the state that a run has reached."""
         return run.plan.states[run.index(self.world.pace.now())]
+
+
+def _sign(data: dict[str, Any], run_id: str, moment: datetime) -> None:
+    """Write the run and the time into what a machine posts about a failure."""
+    if "exception_type" in data:
+        data["prompt_id"] = run_id
+        data["timestamp"] = int(moment.timestamp() * 1000)
+    elif "prompt_id" in data.get("error", {}):
+        data["error"]["prompt_id"] = run_id
 
 
 def _tell_nobody(_run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,6 +76,7 @@ class Call:
     body: bytes
     world: World
     engine: Engine
+    reset: Callable[[], None]
     params: dict[str, str] = field(default_factory=dict)
     who: Tenant | None = None
     base_url: str = ""
@@ -137,13 +139,25 @@ def _faults(error: ValidationError, where: tuple[str, ...]) -> list[dict[str, An
         row: dict[str, Any] = {
             "type": fault["type"],
             "loc": [*where, *fault["loc"]],
-            "msg": fault["msg"],
+            "msg": _as_on_the_server(fault["msg"]),
             "input": fault["input"],
         }
         if "ctx" in fault:
-            row["ctx"] = {name: str(value) for name, value in fault["ctx"].items()}
+            row["ctx"] = {name: _as_on_the_server(str(value)) for name, value in fault["ctx"].items()}
         faults.append(row)
     return faults
+
+
+BAD_LETTER = re.compile(r"invalid character: .*found `(.)` at (\d+)")
+
+
+def _as_on_the_server(message: str) -> str:
+    """Return a message about a malformed UUID in the words of the server's version of pydantic."""
+    found = BAD_LETTER.search(message)
+    if found is None or "optional prefix" in message:
+        return message
+    words = "invalid character: expected an optional prefix of `urn:uuid:` followed by [0-9a-fA-F-], "
+    return BAD_LETTER.sub(f"{words}found `{found[1]}` at {int(found[2]) + 1}", message)
 
 
 Handler = Callable[[Call], Answer]

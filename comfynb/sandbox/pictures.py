@@ -32,7 +32,7 @@ def content_type(filename: str) -> str:
     return TYPES.get(filename.rpartition(".")[2], "application/octet-stream")
 
 
-def draw_file(prompt: Prompt, workflow: dict[str, Any] | None, filename: str) -> bytes:
+def draw_file(prompt: Prompt, workflow: dict[str, Any] | None, filename: str, files_url: str = "") -> bytes:
     """Draw what a run made.
 
     Parameters
@@ -43,6 +43,8 @@ def draw_file(prompt: Prompt, workflow: dict[str, Any] | None, filename: str) ->
         The editor's graph, for the picture's metadata.
     filename : str
         Its ending says what is drawn; its number tells the pictures of a batch apart.
+    files_url : str
+        The server's own address, which must not decide: a picture is the same on every port.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def draw_file(prompt: Prompt, workflow: dict[str, Any] | None, filename: str) ->
     if filename.endswith(".txt"):
         return str(prompt.find("text") or "").encode()
     width, height = _size(prompt)
-    rng = random.Random(_fingerprint(prompt, filename))
+    rng = random.Random(_fingerprint(prompt, filename, files_url))
     if not filename.endswith(".png"):
         return _film(rng, width, height)
     texts = {"prompt": json.dumps(prompt.graph), "workflow": json.dumps(workflow or {})}
@@ -64,7 +66,7 @@ def draw_sample(name: str) -> bytes:
     return _png(_paint(random.Random(name), 512, 384), {})
 
 
-def _fingerprint(prompt: Prompt, filename: str) -> str:
+def _fingerprint(prompt: Prompt, filename: str, files_url: str) -> str:
     """Return what a picture depends on: the executed graph, but neither names of files nor of runs."""
     nodes = {
         node_id: {name: value for name, value in node["inputs"].items() if name != "filename_prefix"}
@@ -73,6 +75,8 @@ def _fingerprint(prompt: Prompt, filename: str) -> str:
     values = {node_id: repr(value) for node_id, value in prompt.values.items()}
     batch = filename if isinstance(prompt.find("batch_size"), int) and prompt.find("batch_size") != 1 else ""
     text = json.dumps([nodes, values, batch], sort_keys=True, default=repr)
+    if files_url:
+        text = text.replace(files_url, "")
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -14,6 +14,16 @@ from comfynb.sandbox.values import MISSING, BadValueError, is_input, is_link, se
 
 __all__ = ["Prompt", "Verdict", "prepare"]
 
+LIMITS: dict[str, dict[str, float]] = {
+    "width": {"default": 512, "min": 1, "max": 16384, "step": 1},
+    "height": {"default": 512, "min": 1, "max": 16384, "step": 1},
+    "batch_size": {"default": 1, "min": 1, "max": 4096},
+    "steps": {"default": 20, "min": 1, "max": 10000},
+    "cfg": {"default": 8.0, "min": 0.0, "max": 100.0, "step": 0.1},
+    "denoise": {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01},
+}
+"""What ComfyUI accepts in a node's own inputs. Values that come over a link are not checked."""
+
 MAX_PIXELS = 32768 * 32768
 """Above so many pixels an image node fails: no machine has the memory."""
 
@@ -41,8 +51,8 @@ class Prompt:
     verdict: Verdict
     order: list[str] = field(default_factory=list)
     """Node ids in the order of execution."""
-    faults: dict[str, str] = field(default_factory=dict)
-    """Why nodes were refused, by node id."""
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Why nodes were refused, by node id, in ComfyUI's words."""
 
     def resolve(self, value: Any, depth: int = 0) -> Any:
         """Follow a link to the value that arrives; a link to something that is no value stays None."""
@@ -94,7 +104,7 @@ def prepare(
     graph = copy.deepcopy(workflow_api)
     fixed = _fixed_seeds(workflow)
     values: dict[str, Any] = {}
-    faults: dict[str, str] = {}
+    faults: dict[str, dict[str, Any]] = {}
     for node_id, node in graph.items():
         node_inputs = node.setdefault("inputs", {})
         class_type = str(node.get("class_type", ""))
@@ -104,7 +114,7 @@ def prepare(
             try:
                 values[node_id] = seen_value(class_type, node_inputs, sent, partial(draw, node_id))
             except BadValueError as error:
-                faults[node_id] = str(error)
+                faults[node_id] = _fault("exception_during_validation", "Exception when validating node", str(error))
             if sent is not MISSING:
                 node_inputs["input_id"] = written_value(class_type, sent)
             if class_type.endswith("ExternalSeed") and node_id in values:
@@ -159,12 +169,41 @@ def _walk(prompt: Prompt, node_id: str, order: dict[str, int]) -> None:
     inputs = prompt.graph[node_id]["inputs"]
     for name in node_class(prompt.class_of(node_id)).required:
         if name not in inputs:
-            prompt.faults.setdefault(node_id, f"Required input is missing: {name}")
-    for value in inputs.values():
+            fault = _fault("required_input_missing", "Required input is missing", name, input_name=name)
+            prompt.faults.setdefault(node_id, fault)
+    for name, value in inputs.items():
         if not is_link(value):
-            continue
-        if value[0] not in prompt.graph:
-            prompt.faults.setdefault(node_id, "A link leads to no node")
+            if not is_input(prompt.class_of(node_id)):
+                _check_limits(prompt, node_id, name, value)
+        elif value[0] not in prompt.graph:
+            fault = _fault("bad_linked_input", "Bad linked input", name, input_name=name, received_value=value)
+            prompt.faults.setdefault(node_id, fault)
         else:
             _walk(prompt, value[0], order)
     order[node_id] = len(order) + max(order.values())
+
+
+def _check_limits(prompt: Prompt, node_id: str, name: str, value: Any) -> None:
+    limits = LIMITS.get(name)
+    if limits is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    low, high = limits["min"], limits["max"]
+    if low <= value <= high:
+        return
+    kind, words = ("smaller", f"min of {low}") if value < low else ("bigger", f"max of {high}")
+    limit = "min" if value < low else "max"
+    prompt.faults.setdefault(
+        node_id,
+        _fault(
+            f"value_{kind}_than_{limit}",
+            f"Value {value} {kind} than {words}",
+            name,
+            input_name=name,
+            input_config=["FLOAT" if isinstance(low, float) else "INT", limits],
+            received_value=value,
+        ),
+    )
+
+
+def _fault(kind: str, message: str, details: str, **extra: Any) -> dict[str, Any]:
+    return {"type": kind, "message": message, "details": details, "extra_info": extra}

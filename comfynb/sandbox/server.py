@@ -201,14 +201,15 @@ class Sandbox:
             transports.clear()
             self._loop = None
 
-    def _drop(self, client: Any) -> None:
+    def _drop(self, client: Any, at_once: bool) -> bool:
         transport = self._transports.get(tuple(client) if client else None)
         if transport is None:
-            return
-        if transport.get_write_buffer_size():
-            transport.close()
-        else:
+            return False
+        if at_once and not transport.get_write_buffer_size():
             transport.abort()
+        else:
+            transport.close()
+        return True
 
     # Using it
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from comfynb.rules.status import is_terminal
-from comfynb.sandbox import views
+from comfynb.sandbox import run_views
 from comfynb.sandbox.http import encode
 from comfynb.sandbox.plan import State
 from comfynb.sandbox.world.run import Run
@@ -70,11 +70,11 @@ class Webhooks:
             "live_status": state.live_status,
             "progress": state.progress,
             "run_id": run.id,
-            "outputs": views.webhook_outputs(run, state) if is_terminal(state.status) else [],
+            "outputs": run_views.webhook_outputs(run, state) if is_terminal(state.status) else [],
         }
         if state.event == "output":
             if "run.output" in _targets(run):
-                new = views.webhook_outputs(run, state)[before.outputs :]
+                new = run_views.webhook_outputs(run, state)[before.outputs :]
                 yield {**body, "event_type": "run.output", "outputs": new}
             return
         if state.event == "progress":

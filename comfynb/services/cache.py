@@ -7,7 +7,6 @@ that a read that needs nothing from the network never waits for the I/O thread.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -17,13 +16,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from cachetools import TLRUCache
 
+from comfynb.api.transport import NeedsNetwork, no_network
+
 T = TypeVar("T")
-
-_cache_only: contextvars.ContextVar[bool] = contextvars.ContextVar("comfynb_cache_only", default=False)
-
-
-class Miss(Exception):
-    """Something is not in the cache, and the caller may not fetch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class Entry(Generic[T]):
     value : object
         The answer, decoded; must not be changed.
     number : int
-        Grows with each answer kept; two entries with one number are the same answer.
+        Grows with each fetch that begins; two entries with one number are the same answer.
     stored : float
         `time.time()` when it was kept.
     ttl : float
@@ -69,7 +64,7 @@ class Cache:
     """
 
     def __init__(self, size: int = 1024, timer: Callable[[], float] = time.monotonic) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._entries: TLRUCache[str, Entry[Any]] = TLRUCache(size, lambda _key, entry, now: now + entry.ttl, timer)
         self._fetching: dict[tuple[str, asyncio.AbstractEventLoop], _Flight] = {}
         self._dropped: dict[str, int] = {}
@@ -106,33 +101,38 @@ class Cache:
         """
         if not refresh and (entry := self.peek(key)) is not None:
             return entry
-        if _cache_only.get():
-            raise Miss(key)
+        if no_network.get():
+            raise NeedsNetwork(key)
         asked = (key, asyncio.get_running_loop())
-        flight = None if refresh else self._fetching.get(asked)
-        if flight is None:
-            marks = frozenset(tags)
-            flight = _Flight(asyncio.ensure_future(self._fetch(key, fetch, ttl, marks)), marks)
-            self._fetching[asked] = flight
-            flight.task.add_done_callback(lambda done: self._landed(asked, done))
+        with self._lock:
+            flight = None if refresh else self._fetching.get(asked)
+            if flight is None:
+                marks = frozenset(tags)
+                number = next(self._numbers)
+                flight = _Flight(asyncio.ensure_future(self._fetch(key, fetch, ttl, marks, number)), marks)
+                self._fetching[asked] = flight
+                flight.task.add_done_callback(lambda done: self._landed(asked, done))
         # One asker that gives up must not take the answer from the others.
         return cast("Entry[T]", await asyncio.shield(flight.task))
 
     def _landed(self, asked: tuple[str, asyncio.AbstractEventLoop], task: asyncio.Task[Any]) -> None:
-        if (flight := self._fetching.get(asked)) is not None and flight.task is task:
-            del self._fetching[asked]
+        with self._lock:
+            if (flight := self._fetching.get(asked)) is not None and flight.task is task:
+                del self._fetching[asked]
         if not task.cancelled():
             task.exception()  # looked at, so that a fetch that nobody waits for any more is not reported as lost
 
     async def _fetch(
-        self, key: str, fetch: Callable[[], Coroutine[Any, Any, T]], ttl: float, tags: frozenset[str]
+        self, key: str, fetch: Callable[[], Coroutine[Any, Any, T]], ttl: float, tags: frozenset[str], number: int
     ) -> Entry[T]:
-        before = next(self._numbers)
         value = await fetch()
-        entry = Entry(value, next(self._numbers), time.time(), ttl, tags)
+        entry = Entry(value, number, time.time(), ttl, tags)
         with self._lock:
-            # What was dropped while this was on its way may be out of date already.
-            if ttl > 0 and all(self._dropped.get(tag, 0) < before for tag in (*tags, "*")):
+            # What was dropped while this was on its way may be out of date already, and a fetch that began later
+            # may have landed before it.
+            kept = self._entries.get(key)
+            overtaken = kept is not None and kept.number > number
+            if ttl > 0 and not overtaken and all(self._dropped.get(tag, 0) < number for tag in (*tags, "*")):
                 self._entries[key] = entry
         return entry
 
@@ -142,9 +142,11 @@ class Cache:
             number = next(self._numbers)
             for tag in tags or ("*",):
                 self._dropped[tag] = number
-            gone = [k for k, e in self._entries.items() if not tags or e.tags.intersection(tags)]
+            # One by one, since an entry can expire meanwhile.
+            kept = [(key, self._entries.get(key)) for key in list(self._entries)]
+            gone = [key for key, entry in kept if entry and (not tags or entry.tags.intersection(tags))]
             for key in gone:
-                del self._entries[key]
+                self._entries.pop(key, None)
             # Who asks from now on must not be given what was asked for before.
             for asked in [a for a, f in self._fetching.items() if not tags or f.tags.intersection(tags)]:
                 del self._fetching[asked]
@@ -161,7 +163,7 @@ class Cache:
 
 async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
     """Await several reads at the same time; the first error cancels the others."""
-    if _cache_only.get():
+    if no_network.get():
         found: list[Any] = []
         try:
             for coroutine in coroutines:
@@ -190,10 +192,10 @@ def served(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     Raises
     ------
-    Miss
+    NeedsNetwork
         If it needs more. Nothing has been sent then.
     """
-    token = _cache_only.set(True)
+    token = no_network.set(True)
     coroutine = function()
     try:
         coroutine.send(None)
@@ -202,5 +204,5 @@ def served(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return result
     finally:
         coroutine.close()
-        _cache_only.reset(token)
-    raise Miss("the read waits for something")
+        no_network.reset(token)
+    raise NeedsNetwork("the read waits for something")

@@ -11,7 +11,7 @@ from random import SystemRandom
 from typing import Any, Literal
 
 from comfynb.api.models import Deployment, ListedRun, Machine, Run, Version, Workflow
-from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError
+from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError, WaitTimeout
 from comfynb.rules.diagnosis import Failure, find_failure
 from comfynb.rules.graph import describe_graph
 from comfynb.rules.graph_nodes import node_classes
@@ -260,12 +260,18 @@ class ComfyUIService:
 
         Raises
         ------
-        TimeoutError
+        WaitTimeout
             After `timeout` seconds; the run goes on.
         """
         watch = Watch(self, run_id)
-        async with asyncio.timeout(timeout):
-            await watch.until(lambda state: state.ended)
+        try:
+            async with asyncio.timeout(timeout):
+                await watch.until(lambda state: state.ended)
+        except TimeoutError:
+            raise WaitTimeout(
+                f"The run {run_id} was not done after {timeout:g} s ({watch.state.seen.stage}); it goes on and may be "
+                "billing."
+            ) from None
         return watch.state.run or await self.check_status(run_id)
 
     async def cancel_request(self, run_id: str) -> CancelResult:

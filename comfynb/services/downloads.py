@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import tempfile
+import secrets
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from comfynb.api.transport import Transport
 from comfynb.services.results import ResultFile
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-_LONGEST_NAME = 120
+_LONGEST_NAME = 200
+"""Bytes; file systems take 255, and a run's id and a number come on top."""
 
 
 def safe_name(name: str, fallback: str = "output") -> str:
@@ -26,17 +26,16 @@ def safe_name(name: str, fallback: str = "output") -> str:
     >>> safe_name("../../etc/passwd"), safe_name("a/b\\c:d.png"), safe_name("...")
     ('passwd', 'c_d.png', 'output')
     """
-    base = re.split(r"[/\\]", name)[-1]
+    base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     kept = "".join("_" if unicodedata.category(c)[0] == "C" or c in '<>:"|?*' else c for c in base)
     kept = kept.strip(" .")
-    if not kept or kept.partition(".")[0].lower() in _RESERVED:
+    if not kept or kept.partition(".")[0].strip().lower() in _RESERVED:
         kept = f"{fallback}{Path(kept).suffix}" if kept else fallback
-    stem, dot, ending = kept.rpartition(".")
-    if len(kept) > _LONGEST_NAME:
-        kept = (
-            f"{stem[: _LONGEST_NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 12 else kept[:_LONGEST_NAME]
-        )
-    return kept
+    ending = Path(kept).suffix
+    if len(ending) > 12:
+        ending = ""
+    stem = kept[: len(kept) - len(ending)].encode()[: _LONGEST_NAME - len(ending.encode())]
+    return f"{stem.decode(errors='ignore').rstrip(' .')}{ending}"
 
 
 async def save_files(files: Sequence[ResultFile], folder: Path, transport: Transport) -> list[Path]:
@@ -50,7 +49,7 @@ async def save_files(files: Sequence[ResultFile], folder: Path, transport: Trans
     taken: set[str] = set()
     saved: list[Path] = []
     for file in files:
-        name = f"{file.run_id[:8]}_{safe_name(file.filename)}"
+        name = f"{safe_name(file.run_id[:8], 'run')}_{safe_name(file.filename)}"
         stem, ending = Path(name).stem, Path(name).suffix
         number = 2
         while name.casefold() in taken:
@@ -77,12 +76,13 @@ async def _chunks(file: ResultFile, transport: Transport) -> AsyncIterator[bytes
 
 
 async def _save(target: Path, file: ResultFile, transport: Transport) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".comfynb-", suffix=".part")
+    # Not by tempfile: its files are for their owner alone, and these are not.
+    temporary = target.with_name(f".comfynb-{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as sink:
+        with temporary.open("xb") as sink:
             async for chunk in _chunks(file, transport):
                 sink.write(chunk)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -14,7 +14,7 @@ import anyio
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import Deployment, Workflow
-from comfynb.errors import ApiError, NotFoundError
+from comfynb.errors import ApiError, ComfyError
 
 ENVIRONMENTS = ("production", "staging", "preview", "public-share", "private-share", "community-share")
 _CHUNK = 32
@@ -146,10 +146,8 @@ async def _name(
                 return
             try:
                 await client.workflow_deployments(workflow_id)
-            except NotFoundError:
-                pass
-            except ApiError as error:
-                if _is_broken_list(error):
+            except ComfyError as error:  # whatever else happens here, the healthy rows are not lost over a name
+                if isinstance(error, ApiError) and _is_broken_list(error):
                     guilty.add(workflow_id)
 
     async with anyio.create_task_group() as group:
@@ -169,6 +167,6 @@ async def _name(
 async def _fails(client: ComfyDeployClient, environment: str, is_fluid: bool | None) -> bool:
     try:
         await client.deployments_page(size=100_000, environment=environment, is_fluid=is_fluid)
-    except ApiError as error:
-        return _is_broken_list(error)
+    except ComfyError as error:
+        return isinstance(error, ApiError) and _is_broken_list(error)
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import splitext
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -91,10 +92,10 @@ def result_files(
     found: dict[tuple[str | None, str, str | None], ResultFile] = {}
     for row in outputs or ():
         data = _field(row, "data")
-        if not isinstance(data, Mapping) or "exception_message" in data:
+        if not isinstance(data, dict) or "exception_message" in data:
             continue
         meta = _field(row, "node_meta")
-        meta = meta if isinstance(meta, Mapping) else {}
+        meta = meta if isinstance(meta, dict) else {}
         node_id = _text(meta.get("node_id")) or _text(_field(row, "node_id"))
         node_class = _text(meta.get("node_class")) or (node_classes or {}).get(node_id or "")
         output_id = _text(_field(row, "output_id"))
@@ -110,18 +111,18 @@ def result_files(
 def _entry(
     key: str, item: Any, run_id: str, node_id: str | None, node_class: str | None, output_id: str | None
 ) -> ResultFile | None:
-    if isinstance(item, Mapping):
+    if isinstance(item, dict):
         url = _text(item.get("url"))
         name = _text(item.get("filename")) or _name_in(url)
         if url is None and not name:
             return None
-        ending = PurePosixPath(name).suffix.lower()
+        ending = splitext(name)[1].lower()
         kind = _KIND_OF_ENDING.get(ending) or _KIND_OF_KEY.get(key, "file")
         subfolder = _text(item.get("subfolder")) or ""
         return ResultFile(kind, name or "output", url, None, node_id, node_class, output_id, run_id, subfolder)
     if isinstance(item, str) and item.startswith(("http://", "https://")) and key in _KIND_OF_KEY:
         name = _name_in(item) or "output"
-        kind = _KIND_OF_ENDING.get(PurePosixPath(name).suffix.lower()) or _KIND_OF_KEY[key]
+        kind = _KIND_OF_ENDING.get(splitext(name)[1].lower()) or _KIND_OF_KEY[key]
         return ResultFile(kind, name, item, None, node_id, node_class, output_id, run_id)
     if isinstance(item, str) and key in {"text", "string", "texts", "value"}:
         name = f"{output_id or f'text_{node_id or 0}'}.txt"
@@ -134,8 +135,10 @@ def _name_in(url: str | None) -> str:
 
 
 def _field(row: Any, name: str) -> Any:
-    return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+    return row.get(name) if isinstance(row, dict) else getattr(row, name, None)
 
 
 def _text(value: Any) -> str | None:
+    if type(value) is str:
+        return value or None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None

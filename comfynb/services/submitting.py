@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.errors import ComfyError, SubmitUncertainError, TransportError
@@ -25,7 +25,7 @@ from comfynb.warnings import RecoveredSubmitWarning
 log = logging.getLogger("comfynb")
 
 REFUSED = frozenset({401, 402, 403, 404, 405, 413, 422})
-"""Answers that come before the server writes a run down."""
+"""Answers that come before the server writes a run down. So does a redirect, which is not followed."""
 
 _MARGIN = timedelta(seconds=2)
 _MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
@@ -63,8 +63,8 @@ class Submitter:
         self.client = client
         self.patience = patience
         self.known: set[str] = set()
-        self._flying: Counter[str] = Counter()
-        self._doubtful: Counter[str] = Counter()
+        self._flying: dict[object, str] = {}
+        self._doubtful: dict[object, str] = {}
 
     async def submit(self, prepared: Prepared) -> Submitted:
         """Send it, and return the run that came of it.
@@ -83,22 +83,24 @@ class Submitter:
         prepared.check()
         if self.client.transport.prefix is None:
             await self.client.transport.discover()
-        same = json.dumps(prepared.request[1], sort_keys=True, ensure_ascii=False)
         transport = self.client.transport
-        since = transport.server_now() - (_MARGIN if transport.clock_offset is not None else _MARGIN_WITHOUT_CLOCK)
-        self._flying[same] += 1
+        # By the server's own clock, as it was last seen: its run cannot have been made before that.
+        seen = transport.server_seen
+        since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
+        flight = object()
+        self._flying[flight] = _alike(prepared)
         try:
             found = await self._send(prepared)
+            if isinstance(found, Submitted):
+                self.known.add(found.run_id)
+                return found
         finally:
-            self._flying[same] -= 1
-        if isinstance(found, Submitted):
-            self.known.add(found.run_id)
-            return found
-        self._doubtful[same] += 1
+            del self._flying[flight]
+        self._doubtful[flight] = _alike(prepared, exactly=True)
         try:
-            return await self._recover(prepared, found, same, since)
+            return await self._recover(prepared, found, since)
         finally:
-            self._doubtful[same] -= 1
+            del self._doubtful[flight]
 
     async def _send(self, prepared: Prepared) -> Submitted | _Doubt:
         route, body = prepared.request
@@ -113,7 +115,7 @@ class Submitter:
                     raise TransportError(f"{error} Nothing was submitted.", sent=False) from error
                 log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
                 await asyncio.sleep(wait)
-        if answer.status in REFUSED:
+        if answer.status in REFUSED or 300 <= answer.status < 400:
             self.client.transport.check(answer, route)
         try:
             queued = self.client.queued(answer, route)
@@ -124,21 +126,19 @@ class Submitter:
             return _Doubt(f"The answer to {route} names no run.", answered=False, error=None)
         return Submitted(queued.run_id)
 
-    async def _recover(self, prepared: Prepared, doubt: _Doubt, same: str, since: datetime) -> Submitted:
+    async def _recover(self, prepared: Prepared, doubt: _Doubt, since: datetime) -> Submitted:
         rows: tuple[str, ...] = ()
+        equal = _alike(prepared, exactly=True)
         unseen: str | None = None
         waits = self.patience[:3] if doubt.answered else self.patience
         for wait in waits:
             await asyncio.sleep(wait)
-            while self._flying[same]:  # noqa: ASYNC110 - a few at most, each ends by its own deadline
-                # An equal submit is on its way: its run could be taken for this one.
-                await asyncio.sleep(0.2)
             try:
                 rows, unseen = await self._candidates(prepared, since), None
             except ComfyError as error:
                 unseen = str(error)
                 continue
-            if rows and len(rows) <= max(1, self._doubtful[same]):
+            if rows and len(rows) <= list(self._doubtful.values()).count(equal):
                 # The list is newest first; equal doubtful submits take theirs from the oldest on.
                 run_id = rows[-1]
                 self.known.add(run_id)
@@ -166,6 +166,11 @@ class Submitter:
 
     async def _candidates(self, prepared: Prepared, since: datetime) -> tuple[str, ...]:
         rows = await self.client.workflow_runs(prepared.workflow.id, limit=_LISTED)
+        alike = _alike(prepared)
+        flights = {flight for flight, other in self._flying.items() if other == alike}
+        while flights & self._flying.keys():  # noqa: ASYNC110 - a few at most, each ends by its own deadline
+            # A run in the list may belong to a submit like this one whose answer is still on its way.
+            await asyncio.sleep(0.1)
         return match_submits(
             [vars(row) for row in rows],
             version_id=prepared.version.id or None,
@@ -182,3 +187,21 @@ class _Doubt:
     why: str
     answered: bool
     error: ComfyError | None
+
+
+def _alike(prepared: Prepared, *, exactly: bool = False) -> str:
+    """Return a text that is the same for all submits whose runs could be taken for one another's."""
+    inputs = prepared.inputs.send
+    deployment_id = prepared.deployment.id if prepared.deployment is not None else None
+    where = [prepared.version.id, deployment_id, prepared.machine_id]
+    return json.dumps([where, inputs if exactly else _blurred(inputs)], sort_keys=True)
+
+
+def _blurred(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _blurred(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_blurred(item) for item in value]
+    if isinstance(value, str) and value.lower().startswith(("http", "data:")):
+        return "http"  # the server makes a URL of a data URI
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -141,6 +141,8 @@ class Watch:
                 self.state.failures += 1
                 if self.state.failures >= MOST_FAILURES:
                     self.state.fatal = error
+            except Exception as error:  # a listener's, say; who waits must hear of it, not wait for ever
+                self.state.fatal = error
             self._wake()
             if self.state.fatal is not None:
                 return

@@ -25,6 +25,9 @@ from comfynb.warnings import PartialResultWarning
 FOREVER = 7 * 24 * 3600.0
 """Seconds to keep a version: it never changes."""
 
+SETTINGS = frozenset({"concurrency_limit", "gpu", "idle_timeout", "keep_warm", "machine_version_id", "run_timeout"})
+"""What else of a deployment can be changed. The server passes over names that it does not know."""
+
 _draw = SystemRandom().randint
 
 
@@ -549,7 +552,14 @@ class WorkflowsService:
         ------
         ConflictError
             If its version or machine would change for everybody, and `replace` is False.
+        InputError
+            If nothing, or an unknown setting, was given.
         """
+        if unknown := sorted(changes.keys() - SETTINGS):
+            raise InputError(
+                f"A deployment has no setting {', '.join(map(repr, unknown))}; besides version= and machine= it has "
+                f"{', '.join(sorted(SETTINGS))}."
+            )
         found = await self.find_deployment(deployment, environment=environment)
         new_version = new_machine = None
         if version is not None:

@@ -136,9 +136,13 @@ def _object(recorded: dict[str, Any], ours: dict[str, Any], at: str) -> list[str
     found = [f"{at}.{name}: missing" for name in recorded if name not in ours]
     found += [f"{at}.{name}: not in the recording" for name in ours if name not in recorded]
     for name in recorded:
-        if name in ours and name not in OPAQUE:
+        if name in ours and name not in OPAQUE and not _is_graph(recorded[name]):
             found += differences(recorded[name], ours[name], f"{at}.{name}")
     return found
+
+
+def _is_graph(value: Any) -> bool:
+    return isinstance(value, dict) and "nodes" in value and "links" in value
 
 
 def _array(recorded: list[Any], ours: list[Any], at: str) -> list[str]:
@@ -157,7 +161,9 @@ def _array(recorded: list[Any], ours: list[Any], at: str) -> list[str]:
 
 def _shape(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: kind(inner) if name in OPAQUE else _shape(inner) for name, inner in value.items()}
+        return {
+            name: kind(inner) if name in OPAQUE or _is_graph(inner) else _shape(inner) for name, inner in value.items()
+        }
     if isinstance(value, list):
         return [json.loads(each) for each in sorted({json.dumps(_shape(inner), sort_keys=True) for inner in value})]
     return kind(value)

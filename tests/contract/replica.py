@@ -10,9 +10,13 @@ from typing import Any
 import httpx
 
 from comfynb.sandbox import Sandbox
-from comfynb.sandbox.engine import Submit
+from comfynb.sandbox.engine import Engine, Submit
+from comfynb.sandbox.world.graph import Graph
 from comfynb.sandbox.world.records import Asset, Deployment, Machine, Version, Workflow
 from comfynb.sandbox.world.run import Run
+from comfynb.sandbox.world.world import World
+
+from .stand_ins import STAND_INS
 
 STEP = 0.02
 """Reported seconds between two looks at a run that is brought to a state."""
@@ -36,6 +40,45 @@ class Harvest:
             answer = content.get("response_body") if isinstance(content, dict) else None
             if name.startswith("workflow_create_") and isinstance(answer, dict) and "workflow_id" in answer:
                 self.workflows.setdefault(answer["workflow_id"], {"id": answer["workflow_id"], "name": body["name"]})
+        self._infer_from_submits(contents)
+        for row in self.deployments.values():
+            self.machines.setdefault(row["machine_id"], _classic(row["machine_id"]))
+            if row["workflow_version_id"] not in self.versions:
+                self._stand_in(row)
+
+    def _infer(self, deployment_id: str, run: dict[str, Any]) -> None:
+        row = {name: run[name] for name in ("workflow_id", "workflow_version_id", "machine_id")}
+        row |= {"id": deployment_id, "environment": "production", "share_slug": None}
+        self.deployments.setdefault(deployment_id, row)
+
+    def _infer_from_submits(self, contents: dict[str, Any]) -> None:
+        """Find deployments that were only ever submitted, by the runs that came of it."""
+        runs = {
+            row["id"]: row
+            for content in contents.values()
+            for row in rows_in(content)
+            if {"workflow_version_id", "workflow_id", "machine_id", "status"} <= row.keys()
+            and row["workflow_version_id"]
+        }
+        for content in contents.values():
+            if not isinstance(content, dict) or not isinstance(content.get("response_body"), dict):
+                continue
+            body = (content.get("request") or {}).get("body")
+            run = runs.get(content["response_body"].get("run_id", ""))
+            if run and isinstance(body, dict) and "deployment_id" in body and "workflow_version_id" not in body:
+                self._infer(body["deployment_id"], run)
+
+    def _stand_in(self, deployment: dict[str, Any]) -> None:
+        """Give a version whose graph was not recorded a graph that behaves like it."""
+        build = STAND_INS.get(deployment["id"])
+        if build is None:
+            return
+        graph = Graph()
+        build(graph)
+        version_id, workflow_id = deployment["workflow_version_id"], deployment["workflow_id"]
+        self.workflows.setdefault(workflow_id, {"id": workflow_id, "name": build.__name__})
+        row = {"id": version_id, "workflow_id": workflow_id, "version": 1, "comment": ""}
+        self.versions[version_id] = row | {"workflow": graph.ui(), "workflow_api": graph.api()}
 
     def _keep(self, row: dict[str, Any]) -> None:
         keys = row.keys()
@@ -45,10 +88,18 @@ class Harvest:
             self.deployments.setdefault(row["id"], row)
         elif {"machine_builder_version", "type", "status"} <= keys:
             self.machines[row["id"]] = {**self.machines.get(row["id"], {}), **row}
+        elif {"deployment_id", "workflow_version_id", "machine_id"} <= keys and row["deployment_id"]:
+            self._infer(row["deployment_id"], row)
         elif {"selected_machine_id", "pinned", "name"} <= keys:
             self.workflows[row["id"]] = {**self.workflows.get(row["id"], {}), **row}
+        elif {"cover_url", "name"} <= keys:
+            self.workflows.setdefault(row["id"], row)
         elif {"mime_type", "is_folder"} <= keys:
             self.assets.setdefault(row["id"], row)
+
+
+def _classic(machine_id: str) -> dict[str, Any]:
+    return {"id": machine_id, "name": f"machine {machine_id[:8]}", "type": "classic", "status": "ready"}
 
 
 def _body(contents: dict[str, Any], name: str, default: Any) -> Any:
@@ -70,11 +121,11 @@ def rows_in(value: Any) -> Iterator[dict[str, Any]]:
 
 def rebuild(sandbox: Sandbox, harvest: Harvest) -> None:
     """Put the recorded workspace into a sandbox, instead of its own."""
-    sandbox.reset()
-    world = sandbox.world
+    world = World(sandbox.knobs, f"{sandbox.url}/files")
+    sandbox.app.use(world, Engine(world))
     owner = world.tenants[sandbox.api_key].user_id
     moment = world.clock.now - timedelta(hours=3)
-    for kept in (world.machines, world.workflows, world.versions, world.deployments, world.runs, world.runs_of):
+    for kept in (world.machines, world.workflows, world.versions, world.deployments):
         kept.clear()
     for row in harvest.machines.values():
         world.machines[row["id"]] = Machine(
@@ -119,12 +170,21 @@ def rebuild(sandbox: Sandbox, harvest: Harvest) -> None:
             continue
         at = moment + timedelta(minutes=1)
         deployment = Deployment(
-            row["id"], owner, row["workflow_id"], row["workflow_version_id"], row["machine_id"], row["environment"], at, at
+            row["id"],
+            owner,
+            row["workflow_id"],
+            row["workflow_version_id"],
+            row["machine_id"],
+            row["environment"],
+            at,
+            at,
         )
         deployment.share_slug = row["share_slug"]
         world.deployments[deployment.id] = deployment
     for row in harvest.assets.values():
-        asset = Asset(row["id"], owner, row["name"], row["path"], row["file_size"], row["mime_type"], row["url"], moment, moment)
+        asset = Asset(
+            row["id"], owner, row["name"], row["path"], row["file_size"], row["mime_type"], row["url"], moment, moment
+        )
         world.assets[asset.id] = asset
 
 
@@ -139,7 +199,7 @@ def add_run(sandbox: Sandbox, row: dict[str, Any]) -> None:
     tenant = world.tenants[sandbox.api_key]
     machines = [each for each in world.machines.values() if each.type == row.get("machine_type")]
     machine = world.machines.get(row.get("machine_id") or "") or machines[0]
-    inputs = {name: value for name, value in (row.get("workflow_inputs") or {}).items()}
+    inputs = dict(row.get("workflow_inputs") or {})
     if row["status"] == "failed" and row.get("ended_at"):
         inputs["positive_prompt"] = "__fail__"
     asked = Submit(
@@ -166,6 +226,9 @@ def add_run(sandbox: Sandbox, row: dict[str, Any]) -> None:
 
 def _bring(sandbox: Sandbox, run: Run, row: dict[str, Any]) -> None:
     status, progress = row["status"], row.get("progress")
+    datas = [each["data"] for each in row.get("outputs") or []]
+    shown = sum(isinstance(data, dict) and all(isinstance(each, list) for each in data.values()) for data in datas)
+    over = any(isinstance(data, list) for data in datas)
     if status == "timeout":
         sandbox.advance(25 * 3600.0)
         return
@@ -175,6 +238,7 @@ def _bring(sandbox: Sandbox, run: Run, row: dict[str, Any]) -> None:
     for _ in range(20_000):
         state = run.plan.states[run.index(sandbox.world.pace.now())]
         far = progress is None or not row.get("live_status") or state.progress >= min(progress, 0.2)
+        far = far and state.outputs >= shown and not over
         if (state.status == status and far) or run.settled:
             return
         sandbox.advance(STEP)

@@ -19,6 +19,7 @@ def register(routes: Routes) -> None:
     routes.on("POST", "/knobs")(set_knobs)
     routes.on("GET", "/counters")(get_counters)
     routes.on("POST", "/advance")(advance)
+    routes.on("POST", "/reset")(reset)
 
 
 def get_knobs(call: Call) -> Answer:
@@ -56,6 +57,12 @@ def advance(call: Call) -> Answer:
         raise HttpError(422, 'Send {"seconds": a number}.')
     call.world.advance(float(seconds))
     return answer({"now": call.world.now().isoformat()})
+
+
+def reset(call: Call) -> Answer:
+    """Begin anew; knobs stay as they are."""
+    call.reset()
+    return answer({"message": "The sandbox begins anew"})
 
 
 def _plain(content: dict[str, Any]) -> dict[str, Any]:

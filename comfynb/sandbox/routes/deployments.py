@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from comfynb.sandbox import views
+from comfynb.sandbox import run_views, views
 from comfynb.sandbox.http import Answer, Call, HttpError, PlainServerError, Routes, answer
 from comfynb.sandbox.input_types import BrokenWorkflowError
 from comfynb.sandbox.routes.bodies import BOOL, ENVIRONMENT, INT, DeploymentChange, DeploymentCreate, Environment
@@ -214,5 +214,7 @@ def runs_of(call: Call) -> Answer:
     found = [each for each in runs if each.deployment_id == deployment_id and each.user_id == user]
     found.sort(key=lambda each: each.created_at, reverse=True)
     pace = call.world.pace.now()
-    rows = [views.deployment_run_row(each, each.plan.states[each.index(pace)]) for each in page(found, limit, offset)]
+    rows = [
+        run_views.deployment_run_row(each, each.plan.states[each.index(pace)]) for each in page(found, limit, offset)
+    ]
     return answer({"data": rows, "meta": {"totalRowCount": 0, "filterRowCount": 0, "chartData": []}})

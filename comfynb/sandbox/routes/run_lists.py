@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from comfynb.sandbox import views
+from comfynb.sandbox import run_views
 from comfynb.sandbox.http import Answer, Call, HttpError, PlainServerError, Routes, answer
 from comfynb.sandbox.routes.bodies import BOOL, MAYBE_UUID, Gpu, RunStatus
 from comfynb.sandbox.routes.common import limits, loose_uuid, page, the_workflow
@@ -50,7 +50,7 @@ def list_v1(call: Call) -> Answer:
         version = world.versions.get(run.workflow_version_id or "")
         state = run.plan.states[run.index(pace)]
         workflow = world.workflows[run.workflow_id]
-        rows.append(views.run_v1(run, state, version, workflow, with_outputs=with_outputs, with_inputs=with_inputs))
+        rows.append(run_views.run_v1(run, state, version, workflow, with_outputs=with_outputs, with_inputs=with_inputs))
     return answer(rows)
 
 
@@ -74,7 +74,7 @@ def list_v2(call: Call) -> Answer:
         state = run.plan.states[run.index(pace)]
         if status is None or state.status == status:
             rows.append((run, state))
-    return answer([views.run_v2(run, state) for run, state in page(rows, limit, offset)])
+    return answer([run_views.run_v2(run, state) for run, state in page(rows, limit, offset)])
 
 
 def latest(call: Call) -> Answer:
@@ -85,7 +85,7 @@ def latest(call: Call) -> Answer:
     pace = call.world.pace.now()
     return answer(
         [
-            views.run_v1(
+            run_views.run_v1(
                 run, run.plan.states[run.index(pace)], None, workflow, with_outputs=True, with_inputs=True, times=False
             )
             for run in page(_newest(call, workflow_id), limit, offset)
@@ -104,7 +104,7 @@ def of_the_day(call: Call) -> Answer:
         if (now - run.created_at).total_seconds() > 86400:
             continue
         if deployment is None or run.deployment_id == str(deployment):
-            row = views.run_v2(run, run.plan.states[run.index(pace)])
+            row = run_views.run_v2(run, run.plan.states[run.index(pace)])
             rows.append({name: row[name] for name in ("id", "created_at", "status")})
     return answer(rows)
 

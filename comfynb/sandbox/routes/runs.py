@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 from uuid import UUID
 
-from comfynb.sandbox import views
+from comfynb.sandbox import run_views
 from comfynb.sandbox.engine import Submit
 from comfynb.sandbox.http import (
     Answer,
@@ -77,12 +77,12 @@ def _run_answer(call: Call, run_id: str, where: str = "path") -> Answer:
     status = run.computed_status(state, world.clock.now)
     if "queue_position" in call.query and call.value("queue_position", BOOL, False):
         position = call.engine.queue_position(run, world.pace.now())
-        return answer({**views.run_one(run, state, status), "queue_position": position})
+        return answer({**run_views.run_one(run, state, status), "queue_position": position})
     if status == "timeout":
-        return answer(views.run_one(run, state, status))
+        return answer(run_views.run_one(run, state, status))
     body = run.cache.get(key)
     if body is None:
-        body = run.cache[key] = encode(views.run_one(run, state, status))
+        body = run.cache[key] = encode(run_views.run_one(run, state, status))
     return Answer(body)
 
 
@@ -147,16 +147,17 @@ def _created(call: Call, body: Options, ids: list[str]) -> Answer:
     if body.batch_number or body.batch_input_params:
         return answer({"batch_id": run.batch_id})
     if body.is_native_run:
-        graph = run.prompt.graph if run.prompt else {}
-        native: dict[str, Any] = {
-            "prompt_id": run.id,
-            "workflow_api_raw": graph,
-            "workflow_api": graph,
-            "inputs": run.inputs,
-        }
         base = f"{call.base_url}{call.world.knobs.prefix}"
-        native |= {"status_endpoint": f"{base}/update-run", "file_upload_endpoint": f"{base}/file-upload"}
-        native |= {"workflow": run.workflow, "gpu_event_id": None, "cd_token": "", "auth_token": ""}
+        native = {
+            "prompt_id": run.id,
+            "workflow_api_raw": run.prompt.graph if run.prompt else {},
+            "workflow": run.workflow,
+            "inputs": run.inputs,
+            "status_endpoint": f"{base}/update-run",
+            "file_upload_endpoint": f"{base}/file-upload",
+            "cd_token": "a.machine.token",
+            "gpu_event_id": None,
+        }
         return answer(native)
     return answer({"run_id": run.id})
 

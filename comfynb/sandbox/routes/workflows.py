@@ -212,7 +212,7 @@ def export_workflow(call: Call) -> Answer:
         raise HttpError(404, NO_VERSION)
     if workflow.selected_machine_id:
         raise PlainServerError
-    return answer({**found[-1].workflow, "workflow_api": found[-1].workflow_api})
+    return answer({**found[-1].workflow, "workflow_api": found[-1].workflow_api, "environment": {}})
 
 
 def gallery(call: Call) -> Answer:

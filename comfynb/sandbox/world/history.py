@@ -38,7 +38,7 @@ def add_history(engine: Engine) -> None:
     world = engine.world
     tenant = next(iter(world.tenants.values()))
     deployments = list(world.deployments.values())
-    weights = [4 if each.environment == "production" else 1 for each in deployments]
+    weights = [_weight(engine, each) for each in deployments]
     start = world.knobs.start - timedelta(days=DAYS)
     for number in range(COUNT):
         share = (number + world.ids.fraction("when", number)) / COUNT
@@ -51,7 +51,13 @@ def add_history(engine: Engine) -> None:
         _end(engine.remember(asked, moment, world.ids.uuid_of("past run", number), words), end)
 
 
-def _choose(deployments: list[Deployment], weights: list[int], fraction: float) -> Deployment:
+def _weight(engine: Engine, deployment: Deployment) -> float:
+    """Return how often a deployment is used: production most, what never works hardly ever."""
+    works = "BROKEN" not in engine.world.workflows[deployment.workflow_id].name
+    return (4.0 if deployment.environment == "production" else 1.0) * (1.0 if works else 0.2)
+
+
+def _choose(deployments: list[Deployment], weights: list[float], fraction: float) -> Deployment:
     place = fraction * sum(weights)
     for deployment, weight in zip(deployments, weights, strict=True):
         place -= weight

@@ -54,6 +54,7 @@ class World:
         self.files: dict[str, File] = {}
         """Uploaded files, by path."""
         self.revoked_key = ""
+        self._broken = False
         self._populate()
 
     # Looking
@@ -118,17 +119,23 @@ class World:
             moment += step
             self._deployment(deployment, owner, moment)
 
-    def add_broken_workflow(self) -> None:
-        """Add the workflow that breaks the lists of deployments, unless it is there."""
-        if any(each.name == BROKEN.name for each in self.workflows.values()):
+    def follow_knobs(self) -> None:
+        """Add the workflow that breaks the lists of deployments, or take it away, as the knob says."""
+        if self.knobs.broken_workflow == self._broken:
             return
+        self._broken = self.knobs.broken_workflow
+        if self._broken:
+            self._add_broken_workflow()
+        else:
+            self._remove_broken_workflow()
+
+    def _add_broken_workflow(self) -> None:
         owner = next(iter(self.tenants.values()))
         moment = self.knobs.start - timedelta(days=20, seconds=4.071)
         self._workflow(BROKEN, owner, moment, timedelta(minutes=1))
         self._deployment(BROKEN_DEPLOYMENT, owner, moment + timedelta(minutes=2))
 
-    def remove_broken_workflow(self) -> None:
-        """Take it away again."""
+    def _remove_broken_workflow(self) -> None:
         for workflow in [each for each in self.workflows.values() if each.name == BROKEN.name]:
             del self.workflows[workflow.id]
             for deployment in [each for each in self.deployments.values() if each.workflow_id == workflow.id]:

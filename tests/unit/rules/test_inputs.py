@@ -46,7 +46,7 @@ def row(name: str, class_name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_all_classes_are_known() -> None:
-    """The table has 23 classes; six of them the server does not list."""
+    """The table has 23 classes; the server does not list four of them."""
     assert len(INPUT_CLASSES) == 23
     unlisted = {name.removeprefix(PREFIX) for name, known in INPUT_CLASSES.items() if not known.listed}
     assert unlisted == {"Vid", "FaceModel", "Seed", "Color"}
