@@ -44,7 +44,7 @@ white-space:nowrap}
 .comfynb.comfynb .cnb-busy{color:var(--jp-info-color1,#3b8ede)}
 .comfynb.comfynb .cnb-warn{color:var(--jp-warn-color1,#d07000)}
 .comfynb.comfynb .cnb-bad{color:var(--jp-error-color1,#e04848)}
-.comfynb.comfynb img{height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;
+.comfynb.comfynb img{max-height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;
 display:inline-block}
 .comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
 </style>"""

@@ -38,7 +38,7 @@ class Column:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Table:
     """One kind of table.
 
@@ -83,6 +83,9 @@ class Table:
         """
         rows = [(column.name, column.dtype, column.unit, column.meaning) for column in self.columns]
         return pd.DataFrame(rows, columns=["name", "dtype", "unit", "meaning"], dtype="str")
+
+    def __repr__(self) -> str:
+        return self.help_text()
 
     def help_text(self) -> str:
         """Return the same as `describe`, as plain text.

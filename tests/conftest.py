@@ -1,0 +1,54 @@
+"""What all tests share: an environment without settings of the user's, and a sandbox."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults import service_for
+
+from comfynb.sandbox import Knobs, Sandbox
+from comfynb.services.comfyui import ComfyUIService
+
+UNIT = Path(__file__).parent / "unit"
+SETTINGS = ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "WEBHOOK_URL", "COMFYNB_SANDBOX")
+SPEED = 1000.0
+
+
+def pytest_configure() -> None:
+    """Give the kernels of notebooks, which inherit this environment, the sandbox and no settings of the user's."""
+    for name in SETTINGS:
+        os.environ.pop(name, None)
+    os.environ["COMFYNB_SANDBOX"] = "1"
+    os.environ["JUPYTER_PLATFORM_DIRS"] = "1"  # else jupyter_core warns
+
+
+@pytest.fixture(autouse=True)
+def no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests find no settings in the environment."""
+    if UNIT in request.path.parents:
+        for name in SETTINGS:
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[Sandbox]:
+    with Sandbox(speed=SPEED) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(_server: Sandbox) -> Sandbox:
+    """A local ComfyDeploy as it is at its start, whose machines are quick."""
+    _server.knobs.change(**{knob.name: getattr(Knobs(speed=SPEED), knob.name) for knob in dataclasses.fields(Knobs)})
+    _server.reset()
+    return _server
+
+
+@pytest.fixture
+def service(sandbox: Sandbox) -> ComfyUIService:
+    """Both services on the sandbox, with short waits."""
+    return service_for(sandbox.url, sandbox.api_key)
