@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from comfynb.api.address import parse_address
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
 from comfynb.api.transport import Transport
-from comfynb.bridge import choose
+from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
 from comfynb.core import Core, Face
 from comfynb.errors import ConfigurationError
 from comfynb.services.cache import Cache
@@ -110,7 +112,17 @@ def connect(
     workflows = WorkflowsService(ComfyDeployClient(transport), Cache(), Times(cache_ttl, machines_ttl))
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, face)
-    if started is not None:
-        # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
-        weakref.finalize(core, started.stop)
+    # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
+    weakref.finalize(core, _let_go, face.runner, transport, started)
     return Workspace(core, sandbox=sandbox or None, owned=started is not None)
+
+
+def _let_go(runner: Runner, transport: Transport, sandbox: Sandbox | None) -> None:
+    """Close what nobody can use any more."""
+    if isinstance(runner, IOThread):
+        closed = runner.start(transport.aclose)
+        if threading.current_thread().name != THREAD_NAME:
+            with suppress(Exception):  # connections are closed by their end, whatever goes wrong here
+                closed.result(2.0)
+    if sandbox is not None:
+        sandbox.stop()
