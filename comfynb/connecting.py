@@ -7,9 +7,8 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from comfynb.api.address import parse_address
-from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
+from comfynb.api.opening import open_client
 from comfynb.api.transport import Transport
 from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
 from comfynb.core import Core, Face
@@ -17,7 +16,7 @@ from comfynb.errors import ConfigurationError
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.workflows import Times, WorkflowsService
-from comfynb.settings import check_key, no_key, read_settings
+from comfynb.settings import read_settings
 from comfynb.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -99,21 +98,14 @@ def connect(
             started = sandbox = Sandbox()
             started.start()
         url, api_key = sandbox.url, sandbox.api_key
-    if api_key is None:
-        if settings.api_key is None or not settings.api_key.get_secret_value().strip():
-            raise no_key()
-        api_key = settings.api_key.get_secret_value()
-    transport = Transport(
-        parse_address(url if url is not None else settings.api_url),
-        check_key(api_key),
-        Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent),
-    )
+    limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
+    client = open_client(url, api_key, limits=limits, settings=settings)
     face = Face(choose(loop))
-    workflows = WorkflowsService(ComfyDeployClient(transport), Cache(), Times(cache_ttl, machines_ttl))
+    workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl))
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, face)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
-    weakref.finalize(core, _let_go, face.runner, transport, started)
+    weakref.finalize(core, _let_go, face.runner, client.transport, started)
     return Workspace(core, sandbox=sandbox or None, owned=started is not None)
 
 

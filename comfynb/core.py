@@ -116,7 +116,9 @@ class Core:
         if kept is None or kept[0] != numbers:
             frame = build()
             frame.attrs["source"] = str(self.catalogue.client.transport.address)
-            frame.attrs["as_of"] = datetime.fromtimestamp(min(e.stored for e in entries), UTC).isoformat(timespec="seconds")
+            frame.attrs["as_of"] = datetime.fromtimestamp(min(e.stored for e in entries), UTC).isoformat(
+                timespec="seconds"
+            )
             kept = self._frames[key] = (numbers, frame)
         copy = kept[1].copy(deep=False)
         copy.attrs = dict(kept[1].attrs)

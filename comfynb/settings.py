@@ -49,7 +49,8 @@ def read_settings() -> Settings:
 def find_upwards(name: str, start: Path | None = None) -> Path | None:
     """Return the nearest file of that name, from a folder upwards to that of the project.
 
-    That has `.git` or `pyproject.toml`. Kernels run in the folder of their notebook, so the file of a project is usually some folders up.
+    That has `.git` or `pyproject.toml`. Kernels run in the folder of their notebook, so the file of a project is
+    usually some folders up.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):

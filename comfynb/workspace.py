@@ -515,7 +515,9 @@ class AsyncWorkspace:
 
 
 async def _aprepare(core: Core, workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Prepared:
-    named: dict[str, Any] = {key: options.pop(key) for key in ("environment", "version", "machine", "webhook") if key in options}
+    named: dict[str, Any] = {
+        key: options.pop(key) for key in ("environment", "version", "machine", "webhook") if key in options
+    }
     given = _given(inputs, options)
     return await core.face.acall(lambda: core.prepare(workflow, given, named))
 

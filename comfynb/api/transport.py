@@ -36,7 +36,7 @@ no_network: ContextVar[bool] = ContextVar("comfynb_no_network", default=False)
 """Set while a read is tried from the cache alone; nothing may be sent then."""
 
 
-class NeedsNetwork(Exception):  # noqa: N818 - a signal, never seen outside
+class NeedsNetwork(Exception):
     """Something has to be asked of the server, and that is not allowed here."""
 
 
@@ -65,8 +65,16 @@ class Call:
     size: int
 
 
+@dataclass(slots=True)
+class _OfLoop:
+    reads: asyncio.Semaphore
+    submits: asyncio.Semaphore
+    discovery: asyncio.Lock
+    client: httpx.AsyncClient | None = None
+
+
 class Transport:
-    """Sends requests to one server with one key. Belongs to the event loop that first uses it.
+    """Sends requests to one server with one key, from any event loop; each loop has connections of its own.
 
     Parameters
     ----------
@@ -93,8 +101,7 @@ class Transport:
         self._confirmed = False
         self._clock_offset: timedelta | None = None
         self._server_seen: datetime | None = None
-        self._client: httpx.AsyncClient | None = None
-        self._bind(None)
+        self._of_loops: dict[asyncio.AbstractEventLoop, _OfLoop] = {}
 
     def __repr__(self) -> str:
         return f"<Transport {self.address}{' (prefix ' + repr(self._prefix) + ')' if self._confirmed else ''}>"
@@ -116,9 +123,9 @@ class Transport:
         return self._server_seen
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        client = self._client
-        self._client = None
+        """Close the connections of the running loop."""
+        here = self._here
+        client, here.client = here.client, None
         if client is not None:
             await client.aclose()
 
@@ -149,8 +156,6 @@ class Transport:
         """
         if no_network.get():
             raise NeedsNetwork(str(route))
-        if (loop := asyncio.get_running_loop()) is not self._loop:
-            self._bind(loop)
         path = route.path.format_map({k: quote(str(v), safe="") for k, v in (ids or {}).items()})
         arguments: dict[str, Any] = {
             "params": {k: _query_value(v) for k, v in (query or {}).items() if v is not None},
@@ -202,7 +207,7 @@ class Transport:
         AuthenticationError
             When every one of them refuses the key: that proves no route, since the server asks for the key first.
         """
-        async with self._discovery:
+        async with self._here.discovery:
             if self._confirmed:
                 return self._prefix
             seen: list[tuple[str, Answer]] = []
@@ -232,13 +237,17 @@ class Transport:
 
     # -- how it is done -----------------------------------------------------------------------------------------
 
-    def _bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Start anew on a loop: what another loop (another process, after a fork) opened cannot be used here."""
-        self._loop = loop
-        self._client = None
-        self._slots = asyncio.Semaphore(self.limits.max_concurrent)
-        self._submit_slots = asyncio.Semaphore(self.limits.max_concurrent)
-        self._discovery = asyncio.Lock()
+    @property
+    def _here(self) -> _OfLoop:
+        """What belongs to the running loop: what another one (or another process) opened is of no use here."""
+        loop = asyncio.get_running_loop()
+        found = self._of_loops.get(loop)
+        if found is None:
+            many = self.limits.max_concurrent
+            found = _OfLoop(asyncio.Semaphore(many), asyncio.Semaphore(many), asyncio.Lock())
+            self._of_loops = {known: its for known, its in self._of_loops.items() if not known.is_closed()}
+            self._of_loops[loop] = found
+        return found
 
     def _confirm(self, prefix: str) -> None:
         self._prefix, self._confirmed = prefix, True
@@ -276,7 +285,7 @@ class Transport:
         submit = route.kind is Kind.SUBMIT
         # A submit's connection may be silent for `submit_timeout`; the rest of it gets what a read gets.
         seconds = self.limits.timeout + (self.limits.submit_timeout if submit else 0.0)
-        async with self._submit_slots if submit else self._slots:
+        async with self._here.submits if submit else self._here.reads:
             holder: Any = (
                 new_client(self.address, self.limits, self.limits.submit_timeout)
                 if submit
@@ -297,7 +306,8 @@ class Transport:
                         f"No whole answer from {self.address} to {route} within {seconds:g} s."
                     ) from error
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
-                    raise transport_error(error, self.address, route) from error
+                    cause = self._fault_without_key(error)
+                    raise transport_error(cause, self.address, route) from cause
 
     async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Answer:
         # Redirects are not followed: no key goes to another host, and no submit is sent twice.
@@ -318,10 +328,16 @@ class Transport:
         key = self._key.get_secret_value().encode()
         return content.replace(key, b"***") if len(key) >= 8 and key in content else content
 
+    def _fault_without_key(self, error: Exception) -> Exception:
+        """Do the same for a fault, since one of the protocol quotes what came."""
+        key, said = self._key.get_secret_value(), str(error)
+        return type(error)(said.replace(key, "***")) if len(key) >= 8 and key in said else error
+
     def _shared_client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = new_client(self.address, self.limits, self.limits.timeout)
-        return self._client
+        here = self._here
+        if here.client is None:
+            here.client = new_client(self.address, self.limits, self.limits.timeout)
+        return here.client
 
 
 def _query_value(value: Any) -> str:

@@ -9,12 +9,12 @@ import typer
 
 from comfynb import __version__
 from comfynb.cli import api, demo, lab, sandbox, workflow
-from comfynb.display.text import tidy
 from comfynb.errors import ComfyError, ConfigurationError, InputError
+from comfynb.rules.text import tidy
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
-_UsageErrors = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_UsageErrors: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """The base of what typer raises for wrong usage; newer versions bring a click of their own."""
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from comfynb.display.text import tidy
+from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +64,8 @@ def _read_inputs(given: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{name!r} is given twice.", param_hint="--input")
         inputs[name] = value
         if value[:1] == "[":
-            try:
+            with suppress(ValueError):  # it may be a text that begins with a bracket
                 inputs[name] = json.loads(value)
-            except ValueError:
-                pass  # a text that begins with a bracket
     return inputs
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from comfynb.display.card import Card, Notes, Section, Tone
 from comfynb.display.html import card_html
-from comfynb.display.text import card_text, tidy
+from comfynb.display.text import card_text
 from comfynb.display.things import inputs_table
 from comfynb.display.words import call, input_arguments, moment, quoted, status_tone, with_id
+from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
     from comfynb.objects.deployment import Deployment

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from comfynb.display.card import Card, Notes, Section, Tone
 from comfynb.display.html import card_html
 from comfynb.display.runs import failed_node, found_again
-from comfynb.display.text import card_text, tidy
+from comfynb.display.text import card_text
 from comfynb.display.words import count, status_tone
 from comfynb.rules.diagnosis import Failure
 from comfynb.rules.status import is_terminal
+from comfynb.rules.text import tidy
 
 __all__ = ["Explanation", "explanation_card", "explanation_html", "explanation_text"]
 

@@ -8,7 +8,8 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from comfynb.display.card import Card, Link, Notes, Pictures, Section
-from comfynb.display.text import LONGEST, UNKNOWN, tidy
+from comfynb.display.text import UNKNOWN
+from comfynb.rules.text import LONGEST, tidy
 
 __all__ = ["bare_url", "card_html", "escape", "link", "safe_url", "table"]
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from comfynb.display.card import Card, Link, Notes, Pictures, Section, Table, Tone
 from comfynb.display.html import card_html
-from comfynb.display.text import card_text, tidy
+from comfynb.display.text import card_text
 from comfynb.display.words import moment, seconds, shown, status_tone
 from comfynb.rules.diagnosis import Failure
 from comfynb.rules.status import ACTIVE, is_terminal
+from comfynb.rules.text import tidy
 
 __all__ = ["RunFacts", "failed_node", "found_again", "run_card", "run_html", "run_text"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from comfynb.display.card import Table
-from comfynb.display.text import tidy
 from comfynb.display.words import moment, shown
 from comfynb.rules.inputs import InputDefinition
+from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
     from comfynb.objects.infos import DeploymentInfo, VersionInfo

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from comfynb.display.card import Tone
-from comfynb.display.text import tidy
 from comfynb.rules.inputs import InputDefinition
+from comfynb.rules.text import tidy
 
 __all__ = [
     "call",

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from comfynb.display.card import Card, Notes, Section, Tone
 from comfynb.display.html import bare_url, card_html
-from comfynb.display.text import card_text, tidy
+from comfynb.display.text import card_text
 from comfynb.display.words import count, moment, quoted
+from comfynb.rules.text import tidy
 
 __all__ = ["WorkspaceFacts", "workspace_card", "workspace_html", "workspace_text"]
 

@@ -12,11 +12,11 @@ import pandas as pd
 from comfynb.api.models import Deployment, Machine, Version, Workflow
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
-from comfynb.frames.text import tidy
 from comfynb.frames.workflows import standard_name_or_none
 from comfynb.rules.graph import GraphFacts, describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.naming import display_name
+from comfynb.rules.text import tidy
 from comfynb.services.isolation import ENVIRONMENTS, BrokenDeployment, DeploymentList
 
 __all__ = ["catalog_frame"]
@@ -104,7 +104,8 @@ def catalog_frame(
             "machine": [None if entry.machine is None else entry.machine.name for entry in entries],
             "machine_id": [entry.machine_id for entry in entries],
             "description": [
-                tidy(row.description) or tidy(" ".join(fact.notes)) for row, fact in zip(rows, facts, strict=True)
+                tidy(row.description, None) or tidy(" ".join(fact.notes), None) or None
+                for row, fact in zip(rows, facts, strict=True)
             ],
             "notes": [fact.notes for fact in facts],
             "remarks": [entry.remarks for entry in entries],

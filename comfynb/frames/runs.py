@@ -11,8 +11,8 @@ import pandas as pd
 from comfynb.api.models import Deployment, ListedRun, Machine, Workflow
 from comfynb.frames.build import as_cell, frame
 from comfynb.frames.schema import TABLES
-from comfynb.frames.text import tidy
 from comfynb.rules.diagnosis import Failure, find_failure
+from comfynb.rules.text import tidy
 from comfynb.services.results import result_files
 
 __all__ = ["runs_frame"]
@@ -91,7 +91,9 @@ def runs_frame(
             "origin": [row.origin for row in rows],
             "progress": [row.progress for row in rows],
             "outputs": [_urls(row) for row in rows],
-            "error": [None if failure is None else tidy(failure.message, _LONGEST_ERROR) for failure in failures],
+            "error": [
+                None if failure is None else tidy(failure.message, _LONGEST_ERROR) or None for failure in failures
+            ],
             "error_node": [None if failure is None else failure.node_class for failure in failures],
             "batch_id": [row.batch_id for row in rows],
         },

@@ -16,9 +16,7 @@ from comfynb.rules.naming import display_name, standardize_workflow_name
 __all__ = ["standard_name_or_none", "workflows_frame"]
 
 
-def workflows_frame(
-    workflows: Iterable[Workflow], *, source: str = "", as_of: datetime | None = None
-) -> pd.DataFrame:
+def workflows_frame(workflows: Iterable[Workflow], *, source: str = "", as_of: datetime | None = None) -> pd.DataFrame:
     """Return one row per workflow, in the given order.
 
     Parameters

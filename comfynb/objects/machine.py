@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from urllib.parse import urlsplit
 
 from comfynb.api import models
 from comfynb.display.html import bare_url
 from comfynb.display.machine import machine_html, machine_text
 from comfynb.objects.infos import DeploymentInfo, deployment_infos, name_of
+from comfynb.rules.machine_types import can_cancel
 
 __all__ = ["Machine"]
-
-_CAN_CANCEL: Final[Mapping[str, bool]] = {
-    "modal-serverless": True,
-    "comfy-deploy-serverless": True,
-    "runpod-serverless": False,
-    "classic": False,
-}
-"""Whether the server can cancel a run on a machine of that type; not known of other types."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,7 +90,7 @@ class Machine:
             type=found.type,
             status=found.status,
             gpu=found.gpu,
-            can_cancel=_CAN_CANCEL.get(found.type or ""),
+            can_cancel=can_cancel(found.type),
             endpoint=_endpoint(found.endpoint),
             comfyui_version=found.comfyui_version,
             concurrency_limit=found.concurrency_limit,

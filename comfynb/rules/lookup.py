@@ -12,6 +12,8 @@ __all__ = ["Candidate", "nearest", "resolve"]
 
 _MOST_LISTED: Final = 10
 _LONGEST_SHOWN: Final = 80
+_LONGEST_COMPARED: Final = 200
+"""Characters of a name that are compared: a name of a megabyte would take seconds."""
 _NEAR_ENOUGH: Final = 60.0
 """The least likeness, of 100, of a name that is suggested."""
 _NEXT_BEST: Final = 25.0
@@ -107,7 +109,7 @@ def nearest(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
         name,
         known,
         scorer=fuzz.WRatio,
-        processor=str.casefold,
+        processor=lambda text: text[:_LONGEST_COMPARED].casefold(),
         limit=limit,
         score_cutoff=_NEAR_ENOUGH,
     )

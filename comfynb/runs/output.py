@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comfynb.display.text import tidy
+from comfynb.rules.text import tidy
 from comfynb.services.downloads import read_file, save_files
 from comfynb.services.results import ResultFile
 

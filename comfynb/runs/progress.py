@@ -7,8 +7,8 @@ from html import escape
 from types import TracebackType
 from typing import Any, Protocol
 
-from comfynb.display.text import tidy
 from comfynb.rules.observing import Observed
+from comfynb.rules.text import tidy
 
 
 class Progress(Protocol):

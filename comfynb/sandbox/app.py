@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from typing import Any
@@ -37,11 +38,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+LOG = logging.getLogger("comfynb.sandbox")
 HTML = b"text/html; charset=utf-8"
 MISSING_TOKEN = {"detail": "Invalid or missing token"}
 NOT_FOUND = {"detail": "Not Found"}
-
-Hooks = Callable[[Any], None]
 
 
 class App:
@@ -149,6 +149,10 @@ class App:
         except HttpError as error:
             return answer(error.body, error.status)
         except PlainServerError:
+            return Answer(b"Internal Server Error", 500, TEXT, hang_up=True)
+        except Exception:
+            # As the real server does with what it does not expect; but here it is a fault of the sandbox's own.
+            LOG.exception("The sandbox failed on %s %s", method, path)
             return Answer(b"Internal Server Error", 500, TEXT, hang_up=True)
 
     def _tenant(self, headers: dict[str, str], query: dict[str, list[str]]) -> Tenant | Answer:

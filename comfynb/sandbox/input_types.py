@@ -64,8 +64,10 @@ def input_types(workflow_api: dict[str, Any]) -> list[dict[str, Any]]:
     """
     found = []
     for node in workflow_api.values():
+        if not isinstance(node, dict) or not isinstance(node.get("inputs", {}), dict):
+            raise BrokenWorkflowError("a node is no object")
         class_type = str(node.get("class_type", ""))
-        inputs = node.get("inputs") or {}
+        inputs = node.get("inputs", {})
         if class_type == "ComfyDeployWebscoketImageInput":
             kind = "binary"
         elif class_type.startswith(EXTERNAL) and class_type.removeprefix(EXTERNAL) in TYPES:

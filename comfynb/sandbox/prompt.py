@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -101,13 +100,12 @@ def prepare(
     draw : callable
         Draws a number for a node id between two bounds.
     """
-    graph = copy.deepcopy(workflow_api)
+    graph = {node_id: _copy(node) for node_id, node in workflow_api.items()}
     fixed = _fixed_seeds(workflow)
     values: dict[str, Any] = {}
     faults: dict[str, dict[str, Any]] = {}
     for node_id, node in graph.items():
-        node_inputs = node.setdefault("inputs", {})
-        class_type = str(node.get("class_type", ""))
+        node_inputs, class_type = node["inputs"], node["class_type"]
         if is_input(class_type):
             input_id = node_inputs.get("input_id")
             sent = inputs.get(input_id, MISSING) if isinstance(input_id, str) else MISSING
@@ -128,12 +126,25 @@ def prepare(
     return _check(Prompt(graph, values, Verdict.ACCEPTED, [], faults))
 
 
+def _copy(node: Any) -> dict[str, Any]:
+    """Return a copy of what is written to; links and lists are shared, since nobody changes them."""
+    given = node if isinstance(node, dict) else {}
+    inputs = given.get("inputs")
+    return {
+        **given,
+        "inputs": dict(inputs) if isinstance(inputs, dict) else {},
+        "class_type": str(given.get("class_type", "")),
+    }
+
+
 def _fixed_seeds(workflow: dict[str, Any] | None) -> set[str]:
-    nodes = (workflow or {}).get("nodes") or []
+    nodes = (workflow or {}).get("nodes")
     return {
         str(node.get("id"))
-        for node in nodes
-        if node.get("type") == "KSampler" and "fixed" in (node.get("widgets_values") or [])[1:2]
+        for node in (nodes if isinstance(nodes, list) else [])
+        if isinstance(node, dict)
+        and node.get("type") == "KSampler"
+        and "fixed" in (node.get("widgets_values") or [])[1:2]
     }
 
 

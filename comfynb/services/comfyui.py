@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from comfynb.api.models import Deployment, ListedRun, Machine, Run, Version, Workflow
 from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError, WaitTimeout
@@ -62,21 +62,45 @@ class ComfyUIService:
 
     Parameters
     ----------
-    workflows : WorkflowsService
-        Knows the workflows, deployments and machines.
+    workflows : WorkflowsService, optional
+        Knows the workflows, deployments and machines; that of the environment or `.env` without one.
     webhook : str or None
         URL that the server is asked to call for every run, unless told otherwise.
     submitter : Submitter, optional
         Submits exactly once.
+
+    Examples
+    --------
+    >>> import asyncio, comfynb
+    >>> from comfynb.api.opening import open_client
+    >>> async def status(sandbox):
+    ...     workflows = comfynb.WorkflowsService(open_client(sandbox.url, sandbox.api_key))
+    ...     async with comfynb.ComfyUIService(workflows) as service:
+    ...         deployments = await workflows.get_deployment_ids_by_name("text2img")
+    ...         run_id = await service.submit_request(deployment_id=deployments["production"], inputs={"seed": 7})
+    ...         return (await service.wait_for_completion(run_id)).status
+    >>> with comfynb.Sandbox() as sandbox:
+    ...     asyncio.run(status(sandbox))
+    'success'
     """
 
     def __init__(
-        self, workflows: WorkflowsService, *, webhook: str | None = None, submitter: Submitter | None = None
+        self,
+        workflows: WorkflowsService | None = None,
+        *,
+        webhook: str | None = None,
+        submitter: Submitter | None = None,
     ) -> None:
-        self.workflows = workflows
-        self.client = workflows.client
+        self.workflows = workflows or WorkflowsService()
+        self.client = self.workflows.client
         self.webhook = webhook
         self.submitter = submitter or Submitter(self.client)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.transport.aclose()
 
     # -- before a run -------------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any
+from typing import Any, Self
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import CreatedWorkflow, Deployment, Machine, Version, Workflow, WorkflowDetail
+from comfynb.api.opening import open_client
 from comfynb.errors import AmbiguousNameError, ApiError, ComfyError, ConflictError, InputError, NotFoundError
 from comfynb.notices import notice
 from comfynb.rules.inputs import InputDefinition, input_definitions
@@ -52,8 +53,8 @@ class WorkflowsService:
 
     Parameters
     ----------
-    client : ComfyDeployClient
-        The server.
+    client : ComfyDeployClient, optional
+        The server; that of the environment or `.env` without one.
     cache : Cache, optional
         Shared with whoever else reads from that server with that key.
     times : Times, optional
@@ -64,12 +65,36 @@ class WorkflowsService:
     An argument called `workflow`, `deployment` or `machine` takes an id, a name, an object, or a row of a table. Names
     are resolved in this order: id, exact name, name without regard to case, standard name; more than one at a level is
     an error that lists them.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no key in the environment.
+
+    Examples
+    --------
+    >>> import asyncio, comfynb
+    >>> from comfynb.api.opening import open_client
+    >>> async def names(sandbox):
+    ...     async with comfynb.WorkflowsService(open_client(sandbox.url, sandbox.api_key)) as service:
+    ...         return [workflow.name for workflow in await service.get_workflows()]
+    >>> with comfynb.Sandbox() as sandbox:
+    ...     "text2img" in asyncio.run(names(sandbox))
+    True
     """
 
-    def __init__(self, client: ComfyDeployClient, cache: Cache | None = None, times: Times | None = None) -> None:
-        self.client = client
+    def __init__(
+        self, client: ComfyDeployClient | None = None, cache: Cache | None = None, times: Times | None = None
+    ) -> None:
+        self.client = client or open_client()
         self.cache = cache or Cache()
         self.times = times or Times()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.transport.aclose()
 
     # -- workflows ----------------------------------------------------------------------------------------------
 
@@ -406,8 +431,8 @@ class WorkflowsService:
         async def read() -> dict[str, float]:
             try:
                 return price_table(await self.client.gpu_pricing())
-            except ApiError:
-                return {}  # a self-hosted server has no prices
+            except ComfyError:
+                return {}  # a self-hosted server has no prices, and a run can go without them
 
         return (await self.cache.get("prices", read, ttl=self.times.default, tags=["prices"])).value
 

@@ -110,7 +110,8 @@ def create_workflow(call: Call) -> Answer:
     workflow = Workflow(world.ids.uuid("workflow"), call.tenant.user_id, body.name, moment, moment, machine_id)
     world.workflows[workflow.id] = workflow
     if isinstance(workflow_json, dict):
-        version = _add_version(call, workflow, workflow_json, workflow_api or {}, "initial version", machine_id)
+        api = workflow_api if isinstance(workflow_api, dict) else {}
+        version = _add_version(call, workflow, workflow_json, api, "initial version", machine_id)
         if machine_id:
             _preview(call, workflow, version, machine_id)
     return answer({"workflow_id": workflow.id, "machine_id": machine_id})

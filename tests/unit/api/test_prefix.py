@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -121,8 +122,6 @@ def test_the_sandbox_is_found_with_and_without_its_prefix(sandbox: Sandbox, pref
 
 def test_simultaneous_first_requests_find_the_prefix_together() -> None:
     """Each of them is answered, and the discovery is made once for all."""
-    import asyncio
-
     async def several(transport: Transport) -> list[bytes]:
         return [reply.content for reply in await asyncio.gather(*(transport.fetch(routes.MACHINES) for _ in range(5)))]
 

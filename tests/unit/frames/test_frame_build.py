@@ -10,7 +10,6 @@ import pytest
 
 from comfynb.frames import Column, Table
 from comfynb.frames.build import as_cell, frame, guess_dtype
-from comfynb.frames.text import tidy
 
 TIME = "datetime64[us, UTC]"
 EVERYTHING = Table(
@@ -138,19 +137,3 @@ def test_lists_become_tuples_and_objects_stay() -> None:
     assert as_cell([1, [2, {"r": [3]}]]) == (1, (2, {"r": [3]}))
     assert as_cell({"r": 1}) == {"r": 1}
     assert as_cell("text") == "text"
-
-
-@pytest.mark.parametrize(
-    ("text", "tidied"),
-    [
-        ("  a\n\tb  ", "a b"),
-        ("\x1b[31mred\x07", "[31mred"),
-        ("\x85\x9b", None),
-        ("", None),
-        (None, None),
-        ("x" * 30, "xxxxxxxxx…"),
-    ],
-)
-def test_tidy_texts_are_one_short_line(text: str | None, tidied: str | None) -> None:
-    """Line breaks and control characters go, and what is too long is cut."""
-    assert tidy(text, 10) == tidied

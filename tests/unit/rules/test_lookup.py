@@ -121,3 +121,9 @@ def test_every_name_ends_in_a_thing_or_one_of_two_errors(pairs: list[tuple[str, 
     except (AmbiguousNameError, NotFoundError):
         return
     assert found in candidates
+
+
+def test_a_very_long_name_is_compared_by_its_beginning() -> None:
+    """A megabyte by mistake, a pasted graph say, must not take seconds to be told that there is no such name."""
+    known = "a" * 200 + "b"
+    assert nearest("a" * 200 + "x" * 1_000_000, ["seed", known]) == (known,)

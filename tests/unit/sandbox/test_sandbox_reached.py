@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from conftest import Client
+from sandbox_client import Client
 
 from comfynb.sandbox import Sandbox
 
@@ -61,7 +61,9 @@ def test_the_key_is_asked_for_before_the_route(sandbox: Sandbox, client: Client)
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET")
 
 
-@pytest.mark.parametrize("path", ["/workflows", "/v2/workflows", "/api/v1/workflows", "/api/v2/workflows", "/api/api/workflows"])
+@pytest.mark.parametrize(
+    "path", ["/workflows", "/v2/workflows", "/api/v1/workflows", "/api/v2/workflows", "/api/api/workflows"]
+)
 def test_other_prefixes_do_not_exist(client: Client, path: str) -> None:
     """The routes live below /api and nowhere else."""
     reply = httpx.get(f"{client.sandbox.url}{path}", headers=client.headers)

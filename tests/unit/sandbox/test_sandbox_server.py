@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
+from sandbox_client import Client
 
 from comfynb.sandbox import Knobs, Sandbox
 
@@ -147,23 +148,18 @@ def test_a_reset_begins_anew(sandbox: Sandbox) -> None:
     assert httpx.get(f"{sandbox.url}/api/workflows", headers=key).json() == before
 
 
-def test_ended_waits_for_the_runs_that_are_on_their_way() -> None:
+def test_ended_waits_for_the_runs_that_are_on_their_way(sandbox: Sandbox, client: Client) -> None:
     """`ended` is true at once without runs, and after the last of them with runs."""
-    with Sandbox(speed=200) as sandbox:
-        assert sandbox.ended(0.5)
-        key = {"x-api-key": sandbox.api_key}
-        rows = httpx.get(f"{sandbox.url}/api/deployments", headers=key).json()
-        body = {"deployment_id": rows[0]["id"]}
-        httpx.post(f"{sandbox.url}/api/run/deployment/queue", json=body, headers=key)
-        assert sandbox.ended()
-        sandbox.knobs.speed = 0
-        httpx.post(f"{sandbox.url}/api/run/deployment/queue", json=body, headers=key)
-        assert not sandbox.ended(0.05)
+    assert sandbox.ended(0.5)
+    client.queued("text2img")
+    assert not sandbox.ended(0.05)
+    sandbox.knobs.speed = 200
+    assert sandbox.ended()
 
 
 def test_an_unknown_knob_is_an_error() -> None:
     """The message names the knob, and those that there are."""
-    with pytest.raises(TypeError, match="No such knob: sped.*speed"):
+    with pytest.raises(TypeError, match=r"No such knob: sped.*speed"):
         Sandbox(sped=3)
 
 
