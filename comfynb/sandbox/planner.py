@@ -299,9 +299,10 @@ class _Planner:
         last = max(self.uploads, default=0.0)
         if "__no_outputs__" in self.words:
             last = over + 0.2
-        self._show(max(over, last))
+        shown = max([over, last, *(output.at for output in self.outputs)])
+        self._show(shown)
         if last > over:
-            self.at = last + 0.09
+            self.at = shown + 0.09
             self._add(status="success" if not self.half else "failed", ended=not self.half)
 
     def _early(self, over: float) -> None:

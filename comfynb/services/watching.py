@@ -7,6 +7,7 @@ after the other does the watch give up, with the run's handle still good.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from comfynb.notices import notice
 from comfynb.rules.observing import Observed
 from comfynb.rules.status import KNOWN, WAITING
 from comfynb.warnings import UnknownStatusWarning
+
+log = logging.getLogger("comfynb")
 
 SHORTEST = 0.5
 LONGEST = 5.0
@@ -141,7 +144,7 @@ class Watch:
                 self.state.failures += 1
                 if self.state.failures >= MOST_FAILURES:
                     self.state.fatal = error
-            except Exception as error:  # a listener's, say; who waits must hear of it, not wait for ever
+            except Exception as error:  # who waits must hear of it, not wait for ever
                 self.state.fatal = error
             self._wake()
             if self.state.fatal is not None:
@@ -156,4 +159,7 @@ class Watch:
 
     def _tell(self) -> None:
         for listener in list(self.listeners):
-            listener(self.state)
+            try:
+                listener(self.state)
+            except Exception:  # a display that fails must not end the watch
+                log.exception("a display of the run %s failed", self.run_id)

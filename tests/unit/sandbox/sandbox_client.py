@@ -19,6 +19,8 @@ class Client(httpx.Client):
             headers={"authorization": f"Bearer {key or sandbox.api_key}"},
             timeout=20,
             verify=False,
+            # A fresh connection each time: the server drops some without saying so.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def deployment(self, workflow: str, environment: str = "production") -> dict[str, Any]:

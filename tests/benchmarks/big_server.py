@@ -1,0 +1,240 @@
+"""A server of a big workspace, in a process of its own, for the benchmarks.
+
+It sends prebuilt bytes in the shapes of a ComfyDeploy server, honours the paging and the filters that comfynb asks
+for, and tells which requests came. As a program it prints its port and serves on loopback until it is stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import uvicorn
+from big_graphs import drawn_graph, executed_graph, input_types
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+WORKFLOWS = 500
+DEPLOYMENTS = 2 * WORKFLOWS
+MACHINES = 12
+FLUID_EVERY = 10
+API_KEY = "key-of-the-big-workspace"
+USER = "user_2bigWorkspaceAda000000001"
+
+_draw = random.Random(11)
+
+
+def _id() -> str:
+    return str(UUID(int=_draw.getrandbits(128), version=4))
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _moment(number: int) -> datetime:
+    return datetime(2026, 9, 1, 9, 0) + timedelta(minutes=97 * number, microseconds=7919 * number)  # noqa: DTZ001 - naive, as sent
+
+
+def _workflow(number: int, machine_id: str) -> dict[str, Any]:
+    made = _moment(number)
+    kind = _draw.choice(("Text to Image", "portrait", "product shot", "poster", "upscale", "in the style of"))
+    return {
+        "id": _id(),
+        "user_id": USER,
+        "name": f"{kind} {number}",
+        "selected_machine_id": machine_id,
+        "created_at": made.isoformat(),
+        "updated_at": made.isoformat(),
+        "pinned": number < 3,
+        "cover_image": None,
+    }
+
+
+def _machine(number: int) -> dict[str, Any]:
+    made = _moment(number).isoformat()
+    return {
+        "id": _id(),
+        "user_id": USER,
+        "name": f"render farm {number}",
+        "created_at": made,
+        "updated_at": made,
+        "type": "classic" if number % 2 else "comfy-deploy-serverless",
+        "org_id": None,
+        "status": "ready",
+        "gpu": "A10G",
+        "machine_version": None,
+        "machine_builder_version": "4",
+        "comfyui_version": None,
+        "import_failed_logs": None,
+        "machine_version_id": None,
+        "is_workspace": False,
+    }
+
+
+def _deployment(workflow: dict[str, Any], number: int, environment: str) -> dict[str, Any]:
+    executed = executed_graph(number)
+    made = _moment(number).isoformat(timespec="milliseconds")
+    version_id, machine_id = _id(), workflow["selected_machine_id"]
+    return {
+        "id": _id(),
+        "user_id": USER,
+        "org_id": None,
+        "workflow_version_id": version_id,
+        "workflow_id": workflow["id"],
+        "machine_id": machine_id,
+        "share_slug": None,
+        "description": None,
+        "share_options": None,
+        "showcase_media": None,
+        "environment": environment,
+        "created_at": made + "000Z",
+        "updated_at": made + "000Z",
+        "workflow": {"id": workflow["id"], "name": workflow["name"], "cover_url": None},
+        "version": {
+            "id": version_id,
+            "workflow_id": workflow["id"],
+            "workflow": drawn_graph(executed, number),
+            "workflow_api": executed,
+            "comment": "better hands",
+            "version": 2 + number % 2,
+            "dependencies": None,
+            "snapshot": None,
+            "comfyui_snapshot": None,
+            "machine_id": machine_id,
+            "machine_version_id": None,
+            "user_id": USER,
+            "created_at": made + "Z",
+            "updated_at": made + "Z",
+        },
+        "machine": None,
+        "input_types": input_types(executed),
+        "output_types": [],
+        "gpu": None,
+        "machine_version_id": None,
+        "modal_image_id": None,
+        "concurrency_limit": 2,
+        "run_timeout": 300,
+        "idle_timeout": 60,
+        "keep_warm": 0,
+        "activated_at": None,
+    }
+
+
+def rows_of_lists() -> dict[str, list[bytes]]:
+    """Return every row of every list as the bytes in which it is sent."""
+    machines = [_machine(number) for number in range(MACHINES)]
+    workflows = [_workflow(number, machines[number % MACHINES]["id"]) for number in range(WORKFLOWS)]
+    found: dict[str, list[bytes]] = {"machines": [_dump(machine) for machine in machines], "plain": [], "fluid": []}
+    found["workflows"] = [
+        _dump(
+            {
+                **workflow,
+                "created_at": workflow["created_at"].replace("T", " "),
+                "updated_at": workflow["updated_at"].replace("T", " "),
+                "user_name": "Ada Example",
+                "user_icon": "https://img.example.com/ada.png",
+            }
+        )
+        for workflow in workflows
+    ]
+    found["workflows/all"] = [
+        _dump({**workflow, "org_id": None, "deleted": False, "description": f"Page {number} of the catalogue."})
+        for number, workflow in enumerate(workflows)
+    ]
+    for number, workflow in enumerate(workflows):
+        found["plain"].append(_dump(_deployment(workflow, 2 * number, "production")))
+        staging = "plain" if number % FLUID_EVERY else "fluid"
+        found[staging].append(_dump(_deployment(workflow, 2 * number + 1, "staging")))
+    return found
+
+
+def make_app() -> Starlette:
+    """Return the server, which keeps the requests that came until it is asked for them."""
+    rows = rows_of_lists()
+    seen: list[str] = []
+
+    @cache
+    def page(name: str, offset: int, limit: int | None) -> bytes:
+        return b"[" + b",".join(rows[name][offset : None if limit is None else offset + limit]) + b"]"
+
+    def answer(request: Request, name: str, size_name: str | None, usual: int | None) -> Response:
+        seen.append(f"{request.url.path}?{request.url.query}")
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return JSONResponse({"detail": "Invalid or missing token"}, 401)
+        limit = request.query_params.get(size_name or "")
+        # A server of deployments passes over an offset without a size.
+        offset = int(request.query_params.get("offset", 0)) if limit or usual else 0
+        return Response(page(name, offset, int(limit) if limit else usual), media_type="application/json")
+
+    async def workflows(request: Request) -> Response:
+        return answer(request, "workflows", "limit", 100)
+
+    async def workflows_all(request: Request) -> Response:
+        return answer(request, "workflows/all", None, None)
+
+    async def machines(request: Request) -> Response:
+        return answer(request, "machines", "limit", 100)
+
+    async def deployments(request: Request) -> Response:
+        fluid = request.query_params.get("is_fluid") == "true"
+        return answer(request, "fluid" if fluid else "plain", "page_size", None)
+
+    async def requests(_: Request) -> Response:
+        told = list(seen)
+        seen.clear()
+        return JSONResponse(told)
+
+    return Starlette(
+        routes=[
+            Route("/api/workflows", workflows),
+            Route("/api/workflows/all", workflows_all),
+            Route("/api/machines", machines),
+            Route("/api/deployments", deployments),
+            Route("/requests", requests),
+        ]
+    )
+
+
+@contextmanager
+def big_server() -> Iterator[str]:
+    """Serve in another process; give the URL."""
+    process = subprocess.Popen([sys.executable, str(Path(__file__))], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def requests_since(url: str) -> list[str]:
+    """Return the requests that came since this was asked last, sorted."""
+    with httpx.Client(trust_env=False) as client:
+        return sorted(client.get(f"{url}/requests").json())
+
+
+def main() -> None:
+    """Serve until stopped."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = make_app()
+    print(listener.getsockname()[1], flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=True)).run([listener])
+
+
+if __name__ == "__main__":
+    main()
