@@ -42,7 +42,8 @@ class Runner(Protocol):
 class IOThread:
     """One daemon thread with an event loop, shared by all workspaces of the process; made again after a fork."""
 
-    _lock = threading.Lock()
+    # Reentrant: while one is made, a workspace may be garbage-collected that closes its connections.
+    _lock = threading.RLock()
     _instance: IOThread | None = None
 
     def __init__(self) -> None:
@@ -55,6 +56,9 @@ class IOThread:
     @classmethod
     def get(cls) -> IOThread:
         """Return the thread of this process."""
+        found = cls._instance
+        if found is not None and found._pid == os.getpid():
+            return found
         with cls._lock:
             if cls._instance is None or cls._instance._pid != os.getpid():
                 cls._instance = cls()
@@ -119,8 +123,14 @@ class KernelLoop:
         return loop
 
     def run(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run it on this thread's loop, nested if that loop is running already."""
-        return self._loop().run_until_complete(function())
+        """Run it on this thread's loop, nested if that loop is running already. Ctrl-C cancels it."""
+        loop = self._loop()
+        task = loop.create_task(function())
+        try:
+            return loop.run_until_complete(task)
+        except BaseException:
+            task.cancel()
+            raise
 
     async def arun(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await it where the caller is."""

@@ -85,6 +85,7 @@ def connect(
         if not value >= 0:
             raise ConfigurationError(f"{name}={value} must not be negative.")
     settings = read_settings()
+    runner = choose(loop)
     plain = url is None and api_key is None
     started: Sandbox | None = None
     if sandbox is None:
@@ -100,12 +101,11 @@ def connect(
         url, api_key = sandbox.url, sandbox.api_key
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
     client = open_client(url, api_key, limits=limits, settings=settings)
-    face = Face(choose(loop))
     workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl))
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
-    core = Core(service, face)
+    core = Core(service, Face(runner))
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
-    weakref.finalize(core, _let_go, face.runner, client.transport, started)
+    weakref.finalize(core, _let_go, runner, client.transport, started)
     return Workspace(core, sandbox=sandbox or None, owned=started is not None)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from comfynb.api.models import ListedRun, Version, Workflow
 from comfynb.api.transport import NeedsNetwork
 from comfynb.bridge import Runner
-from comfynb.errors import ApiError, InputError, NotFoundError
+from comfynb.errors import ApiError, AuthenticationError, InputError, NotFoundError, RateLimitError
 from comfynb.notices import collecting, notice, show
+from comfynb.rules.text import tidy
 from comfynb.services.cache import Entry, served, together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.prepared import Prepared
@@ -216,6 +217,8 @@ class Core:
         async def one(workflow: Workflow) -> None:
             try:
                 entry = await service.workflow_entry(workflow.id, refresh=refresh)
+            except (AuthenticationError, RateLimitError):
+                raise
             except ApiError:
                 lost.append(workflow.name or workflow.id)
                 return
@@ -225,9 +228,7 @@ class Core:
         for start in range(0, len(workflows), AT_ONCE):
             await together(*(one(workflow) for workflow in workflows[start : start + AT_ONCE]))
         if lost:
-            notice(
-                PartialResultWarning(f"The graphs of {len(lost)} workflows could not be read: {', '.join(lost[:5])}.")
-            )
+            notice(PartialResultWarning(f"The graphs of {_few(lost)} could not be read."))
         return {workflow.id: found[workflow.id] for workflow in workflows if workflow.id in found}
 
     async def runs(
@@ -236,6 +237,8 @@ class Core:
         """See `Workspace.runs`."""
         if limit < 0:
             raise InputError(f"limit={limit} is no number of runs.")
+        if workflow is not None and deployment is not None:
+            raise InputError("Give either workflow= or deployment=; a deployment has one workflow.")
         service = self.catalogue
         rows: list[ListedRun] = []
         note = ""
@@ -250,11 +253,7 @@ class Core:
         else:
             everything = await service.get_workflows(refresh=refresh)
             note = f"one request for each of {len(everything)} workflows: the API has no list of all runs"
-            for start in range(0, len(everything), AT_ONCE):
-                parts = await together(
-                    *(service.client.workflow_runs(w.id, limit=limit) for w in everything[start : start + AT_ONCE])
-                )
-                rows = sorted((row for part in (rows, *parts) for row in part), key=_made, reverse=True)[:limit]
+            rows = await self._newest_runs(everything, limit)
         workflows, listed, machines = await together(
             service.workflows_entry(), service.deployments_entry(), service.machines_entry()
         )
@@ -265,6 +264,27 @@ class Core:
         )
         frame.attrs["note"] = note
         return self._sourced(frame)
+
+    async def _newest_runs(self, workflows: list[Workflow], limit: int) -> list[ListedRun]:
+        """Return the newest runs of all these workflows, newest first."""
+        rows: list[ListedRun] = []
+        lost: list[str] = []
+
+        async def one(workflow: Workflow) -> list[ListedRun]:
+            try:
+                return await self.catalogue.client.workflow_runs(workflow.id, limit=limit)
+            except (AuthenticationError, RateLimitError):
+                raise
+            except ApiError:
+                lost.append(workflow.name or workflow.id)
+                return []
+
+        for start in range(0, len(workflows), AT_ONCE):
+            parts = await together(*(one(workflow) for workflow in workflows[start : start + AT_ONCE]))
+            rows = sorted((row for part in (rows, *parts) for row in part), key=_made, reverse=True)[:limit]
+        if lost:
+            notice(PartialResultWarning(f"The runs of {_few(lost)} could not be read."))
+        return rows
 
     async def outputs(self, run: Any) -> pd.DataFrame:
         """See `Workspace.outputs`."""
@@ -278,6 +298,19 @@ class Core:
         frame.attrs["source"] = str(self.catalogue.client.transport.address)
         frame.attrs["as_of"] = datetime.now(UTC).isoformat(timespec="seconds")
         return frame
+
+    async def explore(self) -> pd.DataFrame:
+        """See `Workspace.explore`."""
+        from comfynb.frames.explore import explore_frame
+        from comfynb.services.exploring import explore
+
+        found = await explore(self.catalogue.client.transport)
+        frame = explore_frame(found.probes)
+        frame.attrs["prefix"] = found.prefix
+        frame.attrs["key_accepted"] = found.key_accepted
+        frame.attrs["findings"] = list(found.findings)
+        frame.attrs["differences"] = list(found.differences)
+        return self._sourced(frame)
 
     # -- objects ------------------------------------------------------------------------------------------------
 
@@ -351,6 +384,11 @@ class Core:
         """Read what a workspace shows of itself."""
         service = self.catalogue
         await together(service.workflows_entry(), service.deployments_entry(), service.machines_entry())
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(repr(tidy(name, 60)) for name in sorted(names)[:5])
+    return f"{shown} and {len(names) - 5} more workflows" if len(names) > 5 else f"the workflows {shown}"
 
 
 def _made(row: ListedRun) -> datetime:

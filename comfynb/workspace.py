@@ -14,7 +14,7 @@ from comfynb.core import Core
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.errors import ComfyError, InputError
 from comfynb.rules.observing import STALL
-from comfynb.runs.run import DEFAULT_TIMEOUT, Run
+from comfynb.runs.run import DEFAULT_TIMEOUT, Run, check_seconds
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.prepared import Prepared
 from comfynb.services.workflows import WorkflowsService
@@ -176,6 +176,18 @@ class Workspace:
         """
         return self._core.face.call(lambda: self._core.outputs(run))
 
+    def explore(self) -> pd.DataFrame:
+        """Ask for every path pattern with GETs only, and say which ones answer, and what that means.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a path; ``comfynb.TABLES["explore"].describe()`` tells the columns. `df.attrs` has `prefix` (the one
+            that is used, or None), `key_accepted` (None if nothing told), `findings` and `differences` (sentences:
+            what follows, and what of the server is not as comfynb knows it).
+        """
+        return self._core.face.call(self._core.explore)
+
     # -- objects ------------------------------------------------------------------------------------------------
 
     def workflow(self, workflow: Any) -> WorkflowObject:
@@ -322,6 +334,7 @@ class Workspace:
         >>> run.status, len(run.images())
         ('success', 1)
         """
+        check_seconds(timeout=timeout, stall=stall)
         submitted = self.submit(
             workflow,
             inputs,
@@ -531,6 +544,7 @@ async def _arun(core: Core, workflow: Any, /, inputs: Mapping[str, Any] | None =
     timeout = options.pop("timeout", DEFAULT_TIMEOUT)
     check, stall = options.pop("check", True), options.pop("stall", STALL)
     options.pop("progress", None)
+    check_seconds(timeout=timeout, stall=stall)
     run = await _asubmit(core, workflow, inputs, **options)
     return await core.face.acall(lambda: run.until_end(timeout, check=check, stall=stall))
 
@@ -566,6 +580,7 @@ _ASYNC: dict[str, Callable[..., Any]] = {
     },
     "runs": _calling(lambda core: core.runs),
     "outputs": _calling(lambda core: core.outputs),
+    "explore": _calling(lambda core: core.explore),
     "get_run": _calling(lambda core: core.get_run),
     "prepare": _aprepare,
     "submit": _asubmit,

@@ -197,6 +197,12 @@ class Transport:
         """Return the error for an answer that cannot be decoded."""
         return unreadable(answer, why, method=route.method, path=route.path, server=str(self.address))
 
+    async def probe(self, path: str) -> tuple[Answer, float]:
+        """GET a path below the server's root once, without the prefix that is in use; return the answer and its seconds."""
+        begun = time.perf_counter()
+        answer = await self._once(Route("GET", path, Kind.READ), self.address.root + path, {})
+        return answer, time.perf_counter() - begun
+
     async def discover(self) -> str:
         """Find the prefix under which the server has its routes, with reads only; once per server.
 

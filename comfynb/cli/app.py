@@ -8,9 +8,10 @@ import warnings
 import typer
 
 from comfynb import __version__
-from comfynb.cli import api, demo, lab, sandbox, workflow
+from comfynb.cli import api, demo, lab, sandbox, show, workflow
 from comfynb.errors import ComfyError, ConfigurationError, InputError
 from comfynb.rules.text import tidy
+from comfynb.warnings import ComfyWarning
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,9 +51,11 @@ def root(
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one sentence on standard error, never a traceback."""
-    warnings.showwarning = lambda message, *_, **__: typer.echo(f"Note: {message}", err=True)
     try:
-        code = app(args=arguments, standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ComfyWarning)
+            warnings.showwarning = lambda message, *_, **__: show.line(f"Note: {message}", err=True)
+            code = app(args=arguments, standalone_mode=False)
     except typer.Exit as end:
         return end.exit_code
     except _UsageErrors as error:
@@ -68,6 +71,10 @@ def run(arguments: list[str] | None = None) -> int:
         # Whoever read our output has seen enough.
         sys.stdout = None
         return OK
+    except OSError as error:
+        # A folder that cannot be written, say; what is the network's comes as an error of ours.
+        show.line(f"{error.filename or 'A file'}: {error.strerror or error}.", err=True)
+        return FAILED
     return code if isinstance(code, int) else OK
 
 

@@ -37,5 +37,6 @@ def demo(
         run = ws.run("text2img", prompt=prompt, seed=7)
         show.facts([("status", run.status), ("run", run.id), ("machine", run.facts().machine or "-")])
         for path in run.download(out):
-            typer.echo(f"\nSaved {path}")
+            typer.echo("")
+            show.line(f"Saved {path}")
     typer.echo("\nNext: comfynb lab opens the notebooks; comfynb workflow --help runs a workflow from the shell.")

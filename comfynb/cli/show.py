@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 def heading(text: str) -> None:
     """Print a heading."""
     typer.echo(f"\n{text}")
+
+
+def line(text: str, *, err: bool = False) -> None:
+    """Print one line, whatever is in it, indented as it is."""
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    typer.echo(indent + tidy(text, None), err=err)
+
+
+def as_json(value: Any) -> None:
+    """Print JSON, in ASCII: a terminal shows it as it is, and nothing in it moves the cursor."""
+    typer.echo(json.dumps(value, indent=2))
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:

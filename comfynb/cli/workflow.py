@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from comfynb.cli import show
+from comfynb.errors import WaitTimeout
 
 if TYPE_CHECKING:
     from comfynb.runs.run import Run
@@ -32,25 +33,30 @@ def workflow(
     Example: comfynb workflow text2img --input prompt="a red fox" --input seed=7 --execute --download pictures
     """
     from comfynb.connecting import connect
+    from comfynb.runs.run import check_seconds
 
     inputs = _read_inputs(given)
+    check_seconds(timeout=timeout)
     with connect() as ws:
         options: dict[str, Any] = {"environment": environment, "version": version, "machine": machine}
         prepared = ws.prepare(name, inputs, **options)
         if not execute:
-            typer.echo(json.dumps(_prepared(prepared), indent=2, ensure_ascii=False) if as_json else repr(prepared))
-            return 0 if prepared.ok else 2
-        if not as_json:
-            typer.echo(f"{prepared.name} runs on {prepared.route}.", err=True)
+            show.as_json(_prepared(prepared)) if as_json else typer.echo(repr(prepared))
+            return 0 if prepared.ok else 2 if prepared.problems else 1
+        show.line(f"{prepared.name} runs on {prepared.route}.", err=True)
         run = ws.submit(name, prepared.inputs.send, **options)
-        if not as_json:
-            typer.echo(f"run {run.id}", err=True)
-        run.wait(timeout, check=False, progress=False if as_json else None)
+        show.line(f"run {run.id}", err=True)
+        late = None
+        try:
+            run.wait(timeout, check=False, progress=False if as_json else None)
+        except WaitTimeout as error:
+            late = str(error)
         saved = run.download(download) if download is not None and run.outputs else []
+        why = late or (None if run.status == "success" else repr(run.explain()))
         if as_json:
-            typer.echo(json.dumps(_ended(run, saved), indent=2, ensure_ascii=False))
+            show.as_json(_ended(run, saved, why))
         else:
-            _tell(run, saved)
+            _tell(run, saved, why)
         return 0 if run.status == "success" else 1
 
 
@@ -84,8 +90,7 @@ def _prepared(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _ended(run: Run, saved: list[Path]) -> dict[str, Any]:
-    bad = run.status != "success"
+def _ended(run: Run, saved: list[Path], why: str | None) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "status": run.status,
@@ -93,15 +98,15 @@ def _ended(run: Run, saved: list[Path]) -> dict[str, Any]:
         "inputs": run.inputs,
         "outputs": [output.url or output.text for output in run.outputs],
         "saved": [str(path) for path in saved],
-        "why": repr(run.explain()) if bad else None,
+        "why": why,
     }
 
 
-def _tell(run: Run, saved: list[Path]) -> None:
+def _tell(run: Run, saved: list[Path], why: str | None) -> None:
     show.facts([("status", run.status), ("run", run.id), *((f"input {k}", str(v)) for k, v in run.inputs.items())])
     for output in run.outputs:
-        typer.echo(f"  {output.kind}: {output.url or output.text}")
+        show.line(f"  {output.kind}: {output.url or output.text}")
     for path in saved:
-        typer.echo(f"Saved {path}")
-    if run.status != "success":
-        typer.echo(repr(run.explain()), err=True)
+        show.line(f"Saved {path}")
+    if why is not None:
+        typer.echo(why, err=True)

@@ -290,6 +290,20 @@ _TIMELINE = Table(
     "one row per change of a run that was seen, oldest first.",
 )
 
+_EXPLORE = Table(
+    "explore",
+    (
+        Column("path", "str", "path below the server's address"),
+        Column("prefix", "str", "the prefix of it"),
+        Column("resource", "str", "the rest of it; {id} stands for an id that nothing has"),
+        Column("status", "Int64", "HTTP status; NA when no answer came"),
+        Column("milliseconds", "Float64", "until the whole answer was there", "milliseconds"),
+        Column("exists", "boolean", "whether it is a route of the API; NA if the answer does not tell"),
+        Column("verdict", "str", "what the answer means"),
+    ),
+    "one row per path pattern that was asked for, with a GET.",
+)
+
 TABLES: Final[dict[str, Table]] = {
     table.kind: table
     for table in (
@@ -302,6 +316,7 @@ TABLES: Final[dict[str, Table]] = {
         _OUTPUTS,
         _CATALOG,
         _TIMELINE,
+        _EXPLORE,
     )
 }
 """Every table, by its kind."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from comfynb.rules.status import ACTIVE, WAITING, further, is_terminal
+from comfynb.rules.status import ACTIVE, ORDER, WAITING, further, is_terminal
 
 STALL: Final = 120.0
 """Seconds without any change after which a run that executes counts as stalled."""
@@ -65,6 +65,7 @@ class Observed:
     changes: list[Change] = field(default_factory=list)
     changed: float = 0.0
     _raw: tuple[Any, ...] = ()
+    _furthest: str = "not-started"
 
     @property
     def ended(self) -> bool:
@@ -99,7 +100,7 @@ class Observed:
         self._raw, self.changed = raw, now
         before = (self.status, self.live_status, self.progress, self.queue_position, self.outputs)
         was = self.status
-        self.status = further(self.status, status or self.status)
+        self.status = self._further(status or self.status)
         if progress is not None and progress >= self.progress:
             # A live status that belongs to an overtaken progress is old news.
             self.progress, self.live_status = min(1.0, progress), live_status or self.live_status
@@ -113,6 +114,12 @@ class Observed:
         if after != before or not self.changes:
             self.changes.append(Change(at, *after))
         return True
+
+    def _further(self, status: str) -> str:
+        # After a status that is not known, a known one may still be a step back from the one before it.
+        if status in ORDER:
+            status = self._furthest = further(self._furthest, status)
+        return further(self.status, status)
 
     def silent(self, now: float) -> float:
         """Return the seconds since the last change."""

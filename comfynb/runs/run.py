@@ -11,9 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from comfynb.api.models import Deployment
 from comfynb.api.models import Run as RunModel
 from comfynb.display.explanation import Explanation, explanation_text
 from comfynb.display.runs import RunFacts, run_html, run_text
+from comfynb.display.words import count
 from comfynb.errors import (
     ApiError,
     InputError,
@@ -79,9 +81,7 @@ class Run:
         self._watch = Watch(core.comfyui, run_id, self._state)
         self._files: tuple[ResultFile, ...] = ()
         self._failure: Failure | None = None
-        self._stalled: str | None = None
-        self._began = time.monotonic()
-        self._state.seen.changed = self._began
+        self._patience = STALL
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -112,12 +112,8 @@ class Run:
 
     @property
     def stalled(self) -> str | None:
-        """Since when nothing has changed, and the likely cause; None for a run that goes on or has ended."""
-        if self.ended:
-            return None
-        if self._stalled is None and self._state.seen.is_stalled(time.monotonic()):
-            return self._stall_text()
-        return self._stalled
+        """How long nothing had changed when last looked at, and the likely cause; None if it goes on or has ended."""
+        return self._stall_text() if self._state.is_stalled(self._patience) else None
 
     @property
     def model(self) -> RunModel | None:
@@ -226,7 +222,7 @@ class Run:
         WaitTimeout
             If it had not ended in time. It goes on, and may be billing.
         """
-        _check_seconds(timeout=timeout, stall=stall)
+        check_seconds(timeout=timeout, stall=stall)
         bar = progress_for(self.name, progress)
         self._watch.listeners.append(listener := lambda state: bar.show(state.seen))
         try:
@@ -234,8 +230,8 @@ class Run:
                 self._core.face.call(lambda: self.until_end(timeout, check=check, stall=stall))
         except KeyboardInterrupt:
             print(
-                f"Interrupted: the run {self.id} goes on, and may be billing. ws.last_run.cancel() stops it where its "
-                f"machine can; ws.get_run({self.id!r}) finds it again.",
+                f"Interrupted: the run {self.id} goes on, and may be billing. ws.get_run({self.id!r}) finds it again, "
+                "and its cancel() stops it where its machine can.",
                 file=sys.stderr,
             )
             raise
@@ -247,12 +243,12 @@ class Run:
         self, timeout: float | None = DEFAULT_TIMEOUT, *, check: bool = True, stall: float = STALL
     ) -> Run:
         """Do as `wait` does without a display, where the connections live."""
-        seen = self._state.seen
-        self._stalled = None
-        seen.changed = max(seen.changed, self._began if not seen.changes else time.monotonic())
+        check_seconds(timeout=timeout, stall=stall)
+        self._patience = stall
+        self._state.seen.changed = time.monotonic()  # a new wait is new patience
         try:
             async with asyncio.timeout(timeout):
-                await self._watch.until(lambda _: seen.is_stalled(time.monotonic(), stall))
+                await self._watch.until(lambda state: state.is_stalled(stall))
         except TimeoutError:
             raise WaitTimeout(
                 f"{self.name} was not done after {timeout:g} s ({self.stage}); the run {self.id} goes on and may be "
@@ -261,19 +257,17 @@ class Run:
             ) from None
         await self._take_outputs()
         if not self.ended:
-            self._stalled = self._stall_text()
             if self._files:
                 notice(
                     StalledRunWarning(
-                        f"{self.name} ({self.id}) is still called {self.status!r}, but {self._stalled} Its "
-                        f"{len(self._files)} outputs are handed over; this is not known to be a success."
+                        f"{self.name} ({self.id}) is still called {self.status!r}, but {self._stall_text()} Handed "
+                        f"over: {count(len(self._files), 'output')}. This is not known to be a success."
                     )
                 )
-                return self
-            if check:
+            elif check:
                 raise RunStalled(
-                    f"{self.name} ({self.id}) is stuck: {self._stalled} It may be billing: run.cancel() stops it where "
-                    "its machine can, run.wait() waits on.",
+                    f"{self.name} ({self.id}) is stuck: {self._stall_text()} It may be billing: run.cancel() stops it "
+                    "where its machine can, run.wait() waits on.",
                     run=self,
                 )
             return self
@@ -290,7 +284,7 @@ class Run:
 
     def _stall_text(self) -> str:
         run, seen = self.model, self._state.seen
-        silent = seen.silent(time.monotonic())
+        silent = seen.silent(self._state.looked)
         cause = stall_cause(
             seen.status,
             run.machine_type if run is not None else None,
@@ -362,8 +356,8 @@ class Run:
         )
 
     def images(self) -> list[Image]:
-        """Fetch its pictures, as `PIL.Image.Image`, in the order of the outputs."""
-        if self.model is None:
+        """Fetch its pictures, as `PIL.Image.Image`, in the order of the outputs; those so far if it has not ended."""
+        if not self.ended:
             self.refresh()
         return [output.to_pil() for output in self.outputs if output.kind == "image"]
 
@@ -442,17 +436,25 @@ class Run:
                 f"The run {self.id} was made from a bare graph, so it cannot be submitted again from here."
             )
         values = {**self.inputs, **(inputs or {}), **changes}
-        deployment = self.prepared.deployment if self.prepared is not None else None
-        webhook = (self.prepared.webhook or False) if self.prepared is not None else None
-        if deployment is not None:
-            prepared = await self._core.comfyui.prepare(
-                deployment, values, version=run.workflow_version_id, webhook=webhook
-            )
-        else:
-            prepared = await self._core.comfyui.prepare(
-                run.workflow_id, values, version=run.workflow_version_id, machine=run.machine_id, webhook=webhook
-            )
+        prepared = await self._core.comfyui.prepare(
+            await self._deployment_for(run) or run.workflow_id,
+            values,
+            version=run.workflow_version_id,
+            machine=run.machine_id,
+            webhook=(self.prepared.webhook or False) if self.prepared is not None else None,
+        )
         return await self._core.submit(prepared)
+
+    async def _deployment_for(self, run: RunModel) -> Deployment | None:
+        """Return the deployment that the run was made through; the server does not tell, so one that would do it."""
+        if self.prepared is not None and self.prepared.deployment is not None:
+            return self.prepared.deployment
+        standing = [d for d in await self._core.catalogue.get_deployments() if d.workflow_id == run.workflow_id]
+        standing.sort(key=lambda d: d.environment != "production")
+        alike = (run.workflow_version_id, run.machine_id)
+        return next((d for d in standing if (d.workflow_version_id, d.machine_id) == alike), None) or next(
+            iter(standing), None
+        )
 
     # -- how it looks -------------------------------------------------------------------------------------------
 
@@ -487,7 +489,14 @@ class Run:
         return run_html(self.facts())
 
 
-def _check_seconds(**seconds: float | None) -> None:
+def check_seconds(**seconds: float | None) -> None:
+    """Check times to wait.
+
+    Raises
+    ------
+    InputError
+        If one is no number of seconds; None is no limit.
+    """
     for name, value in seconds.items():
-        if value is not None and not value > 0:
-            raise InputError(f"{name}={value} is no number of seconds to wait.")
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            raise InputError(f"{name}={value!r} is no number of seconds to wait.")

@@ -102,6 +102,8 @@ class Engine:
         run.replan(replace(run.plan, states=states, outputs=kept), settled=True)
         self.world.live.pop(run.id, None)
         self.world.clock.reach(max(moment, run.updated_at(states[-1])))
+        if run.webhook:
+            self.announce(run)
 
     def queue_position(self, run: Run, pace: float) -> int | None:
         """Return how many older runs of the machine have not started, the dead of the last day included."""
@@ -145,6 +147,7 @@ class Engine:
         if not past and not self._reachable(machine):
             run.replan(single("failed", answer=500), settled=False)
             run.modal_function_call_id = None
+            _fail_at_once(run)
             return run
         if not past:
             world.counters.prompts[machine.name] += 1
@@ -183,6 +186,8 @@ class Engine:
             lane.free_at = moment + timedelta(seconds=plan.busy_until)
             lane.free_pace = pace + run.wait_pace + plan.busy_until - run.wait
             self._caches[machine.id] = plan.signatures
+        if plan.answer != 200:
+            _fail_at_once(run)
         return run
 
     def _gpu(self, asked: Submit) -> str | None:
@@ -276,6 +281,14 @@ class Engine:
     def state_of(self, run: Run) -> State:
         """Return the state that a run has reached."""
         return run.plan.states[run.index(self.world.pace.now())]
+
+
+def _fail_at_once(run: Run) -> None:
+    """Let a run be failed when its submit is answered, since that is why the answer is an error."""
+    run.wait = run.wait_pace = 0.0
+    failed = next((state.at for state in run.plan.states if state.status == "failed"), 0.0)
+    # A little more, because the difference of two times is not exact.
+    run.born -= failed + 1e-6
 
 
 def _sign(data: dict[str, Any], run_id: str, moment: datetime) -> None:

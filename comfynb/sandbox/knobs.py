@@ -32,6 +32,8 @@ class Knobs:
     """Ids, keys, times, durations and pictures are computed from it. Read once, at the start and at a reset."""
     start: datetime = CLOCK_START
     """The reported time at which the sandbox begins. Read once, at the start and at a reset."""
+    history: int = 200
+    """How many runs of the last thirty days there are. Read once, at the start and at a reset."""
     speed: float = 20.0
     """Reported seconds per real second. 0 stops the machines; `Sandbox.advance` then moves them by hand."""
     run_seconds: float = 1.0

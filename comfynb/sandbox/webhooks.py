@@ -35,10 +35,15 @@ class Webhooks:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told: dict[str, int] = {}
+        """Up to which of its states a run was followed."""
+        self._followed: set[str] = set()
 
     def follow(self, run: Run) -> None:
-        """Post the changes of a run from now on. Must be called in the server's event loop."""
-        self._start(self._follow(run))
+        """Post the changes of a run that were not posted yet. Must be called in the server's event loop."""
+        if run.id not in self._followed:
+            self._followed.add(run.id)
+            self._start(self._follow(run))
 
     async def settle(self) -> None:
         """Wait until nothing is left to post."""
@@ -51,15 +56,17 @@ class Webhooks:
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, run: Run) -> None:
-        told = 0
+        told = self._told.get(run.id, 0)
         while True:
             index = run.index(self._world.pace.now())
             while told < index:
                 told += 1
+                self._told[run.id] = told
                 # Each delivery is a task of its own, so that a slow one is overtaken.
                 for body in self._bodies(run, run.plan.states[told], run.plan.states[told - 1]):
                     self._start(self._deliver(str(run.webhook), body))
             if run.settled:
+                self._followed.discard(run.id)
                 return
             await asyncio.sleep(LOOK)
 

@@ -53,23 +53,31 @@ PROBLEM = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reading of one of the server's two lists gave.
+
+    Attributes
+    ----------
+    is_fluid : bool or None
+        Which of the lists.
+    healthy : dict of str to Deployment
+        What could be read, by id.
+    broken : int
+        How many rows could not.
+    """
+
+    is_fluid: bool | None
+    healthy: dict[str, Deployment]
+    broken: int = 0
+
+
 def _is_broken_list(error: ApiError) -> bool:
     return error.status == 500
 
 
-async def read_deployments(
-    client: ComfyDeployClient, *, is_fluid: bool | None, workflows: Sequence[Workflow] | None = None
-) -> DeploymentList:
+async def read_list(client: ComfyDeployClient, *, is_fluid: bool | None) -> Reading:
     """Read one of the two lists, around rows that make it fail.
-
-    Parameters
-    ----------
-    client : ComfyDeployClient
-        The server.
-    is_fluid : bool or None
-        Which of the lists.
-    workflows : sequence of Workflow, optional
-        To find out whose the broken rows are; read when needed.
 
     Raises
     ------
@@ -77,7 +85,7 @@ async def read_deployments(
         If the list fails for another reason than single rows.
     """
     try:
-        return DeploymentList(tuple(await client.deployments(is_fluid=is_fluid)))
+        return Reading(is_fluid, {row.id: row for row in await client.deployments(is_fluid=is_fluid)})
     except ApiError as error:
         if not _is_broken_list(error):
             raise
@@ -86,12 +94,7 @@ async def read_deployments(
             await client.deployments_page(size=1, offset=_FAR, is_fluid=is_fluid)
         except ApiError:
             raise error from None
-    healthy, broken = await _halve(client, is_fluid)
-    if not broken:
-        return DeploymentList(tuple(healthy.values()))
-    if workflows is None:
-        workflows = await client.workflows()
-    return DeploymentList(tuple(healthy.values()), await _name(client, healthy, broken, workflows, is_fluid))
+    return Reading(is_fluid, *(await _halve(client, is_fluid)))
 
 
 async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict[str, Deployment], int]:
@@ -121,17 +124,34 @@ async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict
     return healthy, broken
 
 
-async def _name(
-    client: ComfyDeployClient,
-    healthy: dict[str, Deployment],
-    broken: int,
-    workflows: Sequence[Workflow],
-    is_fluid: bool | None,
+async def name_broken(
+    client: ComfyDeployClient, readings: Sequence[Reading], workflows: Sequence[Workflow] | None = None
 ) -> tuple[BrokenDeployment, ...]:
-    failing = [e for e in ENVIRONMENTS if await _fails(client, e, is_fluid)]
+    """Find out whose the rows are that could not be read, as far as that can be known.
+
+    Parameters
+    ----------
+    client : ComfyDeployClient
+        The server.
+    readings : sequence of Reading
+        Of all lists: a workflow fails because of either.
+    workflows : sequence of Workflow, optional
+        Who they can be; read when needed.
+    """
+    broken = sum(reading.broken for reading in readings)
+    if not broken:
+        return ()
+    if workflows is None:
+        try:
+            workflows = await client.workflows()
+        except ComfyError:  # the healthy rows are not lost over a name
+            workflows = ()
+    partly = [reading.is_fluid for reading in readings if reading.broken]
+    failing = [e for e in ENVIRONMENTS if any([await _fails(client, e, is_fluid) for is_fluid in partly])]
     standing: dict[str, set[str | None]] = {}
-    for deployment in healthy.values():
-        standing.setdefault(deployment.workflow_id or "", set()).add(deployment.environment)
+    for reading in readings:
+        for deployment in reading.healthy.values():
+            standing.setdefault(deployment.workflow_id or "", set()).add(deployment.environment)
     # Those with the fewest healthy deployments are the likeliest; a workflow has at most one an environment.
     suspects = sorted(
         (w.id for w in workflows if any(e not in standing.get(w.id, set()) for e in failing)),
@@ -146,7 +166,7 @@ async def _name(
                 return
             try:
                 await client.workflow_deployments(workflow_id)
-            except ComfyError as error:  # whatever else happens here, the healthy rows are not lost over a name
+            except ComfyError as error:
                 if isinstance(error, ApiError) and _is_broken_list(error):
                     guilty.add(workflow_id)
 
@@ -154,11 +174,10 @@ async def _name(
         for workflow_id in suspects:
             group.start_soon(ask, workflow_id)
 
-    found: list[BrokenDeployment] = []
-    for workflow_id in suspects:
-        if workflow_id in guilty:
-            possible = [e for e in failing if e not in standing.get(workflow_id, set())]
-            found.append(BrokenDeployment(workflow_id, possible[0] if len(possible) == 1 else None, PROBLEM))
+    possible = {w: [e for e in failing if e not in standing.get(w, set())] for w in suspects if w in guilty}
+    if sum(map(len, possible.values())) == broken:
+        return tuple(BrokenDeployment(w, e, PROBLEM) for w, environments in possible.items() for e in environments)
+    found = [BrokenDeployment(w, e[0] if len(e) == 1 else None, PROBLEM) for w, e in possible.items()]
     while len(found) < broken:
         found.append(BrokenDeployment(None, failing[0] if len(failing) == 1 else None, PROBLEM))
     return tuple(found)

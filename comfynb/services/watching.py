@@ -16,7 +16,7 @@ from typing import Protocol
 from comfynb.api.models import Run
 from comfynb.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError, TransportError
 from comfynb.notices import notice
-from comfynb.rules.observing import Observed
+from comfynb.rules.observing import STALL, Observed
 from comfynb.rules.status import KNOWN, WAITING
 from comfynb.warnings import UnknownStatusWarning
 
@@ -34,10 +34,11 @@ class _Looks(Protocol):
 
 
 class State:
-    """What a watch knows: what was seen, the last answer, and why it cannot go on."""
+    """What a watch knows: what was seen, the last answer and when it came, and why it cannot go on."""
 
     def __init__(self) -> None:
-        self.seen = Observed()
+        self.looked = time.monotonic()
+        self.seen = Observed(changed=self.looked)
         self.run: Run | None = None
         self.failures = 0
         self.fatal: Exception | None = None
@@ -49,7 +50,7 @@ class State:
 
     def take(self, run: Run) -> bool:
         """Take in an answer; return whether anything changed."""
-        self.run, self.failures = run, 0
+        self.run, self.failures, self.looked = run, 0, time.monotonic()
         status = run.status
         if status is not None and status not in KNOWN and status not in _unknown_seen:
             _unknown_seen.add(status)
@@ -66,8 +67,15 @@ class State:
             queue_position=run.queue_position,
             outputs=len(run.outputs or []),
             at=run.updated_at,
-            now=time.monotonic(),
+            now=self.looked,
         )
+
+    def is_stalled(self, stall: float = STALL) -> bool:
+        """Whether nothing had changed for too long when it was last looked at.
+
+        The time since then does not count: nobody looked, or nobody could.
+        """
+        return self.seen.is_stalled(self.looked, stall)
 
 
 class Watch:
@@ -97,6 +105,7 @@ class Watch:
         waiting = self.state.seen.status in WAITING
         run = await self.service.check_status(self.run_id, queue_position=waiting)
         self.state.take(run)
+        self._wake()
         self._tell()
         return self.state
 
@@ -127,6 +136,7 @@ class Watch:
 
     def _ensure(self) -> asyncio.Event:
         if self._task is None or self._task.done():
+            self.state.failures = 0
             self._looked = asyncio.Event()
             self._task = asyncio.ensure_future(self._poll())
         assert self._looked is not None  # noqa: S101 - made with the task
@@ -138,19 +148,22 @@ class Watch:
             before = self.state.seen.changed
             try:
                 await self.look()
-            except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
-                self.state.fatal = error
-            except (ApiError, TransportError) as error:
-                self.state.failures += 1
-                if self.state.failures >= MOST_FAILURES:
-                    self.state.fatal = error
-            except Exception as error:  # who waits must hear of it, not wait for ever
-                self.state.fatal = error
-            self._wake()
-            if self.state.fatal is not None:
-                return
+            except Exception as error:
+                gives_up = self._gives_up(error)
+                self.state.fatal = error if gives_up else None
+                self._wake()
+                if gives_up:
+                    return
             interval = SHORTEST if self.state.seen.changed != before else min(LONGEST, interval * 1.5)
             await asyncio.sleep(interval * random.uniform(0.9, 1.1))
+
+    def _gives_up(self, error: Exception) -> bool:
+        if isinstance(error, AuthenticationError | PermissionDeniedError | NotFoundError):
+            return True
+        if not isinstance(error, ApiError | TransportError):
+            return True  # a fault of ours: who waits must hear of it, not wait for ever
+        self.state.failures += 1
+        return self.state.failures >= MOST_FAILURES
 
     def _wake(self) -> None:
         looked, self._looked = self._looked, asyncio.Event()

@@ -19,7 +19,7 @@ from comfynb.rules.naming import display_name, standardize_workflow_name
 from comfynb.rules.pricing import price_table
 from comfynb.rules.validation import MergedInputs, check_problems, merge_inputs
 from comfynb.services.cache import Cache, Entry, together
-from comfynb.services.isolation import BrokenDeployment, DeploymentList, read_deployments
+from comfynb.services.isolation import BrokenDeployment, DeploymentList, Reading, name_broken, read_list
 from comfynb.services.references import is_deployment, reference
 from comfynb.warnings import PartialResultWarning
 
@@ -255,16 +255,16 @@ class WorkflowsService:
         )
 
     async def _read_deployments(self) -> DeploymentList:
-        async def fluid() -> DeploymentList:
+        async def fluid() -> Reading:
             try:
-                return await read_deployments(self.client, is_fluid=True)
+                return await read_list(self.client, is_fluid=True)
             except ComfyError as error:
                 notice(PartialResultWarning(f"Fluid deployments could not be listed: {error}"))
-                return DeploymentList(())
+                return Reading(True, {})
 
-        plain, more = await together(read_deployments(self.client, is_fluid=False), fluid())
-        merged = {d.id: d for d in (*plain.deployments, *more.deployments)}
-        return DeploymentList(tuple(merged.values()), (*plain.broken, *more.broken))
+        plain, more = await together(read_list(self.client, is_fluid=False), fluid())
+        broken = await name_broken(self.client, (plain, more))
+        return DeploymentList(tuple({**plain.healthy, **more.healthy}.values()), broken)
 
     async def get_deployments(
         self, *, environment: str | None = None, workflow: Any = None, refresh: bool = False

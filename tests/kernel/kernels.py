@@ -85,6 +85,10 @@ class Kernel:
 
     Attributes
     ----------
+    started : list of Cell
+        Cells whose execution has begun, in order.
+    widgets : list of dict
+        What was set on widgets, in order.
     ended_by_itself : bool
         Whether it ended when it was asked to, without being killed.
     """
@@ -96,6 +100,7 @@ class Kernel:
         )
         self._cells: dict[str, Cell] = {}
         self.started: list[Cell] = []
+        self.widgets: list[dict[str, Any]] = []
         self.ended_by_itself = False
 
     def __enter__(self) -> Self:
@@ -167,6 +172,8 @@ class Kernel:
                     message = get(timeout=0.02)
                 except queue.Empty:
                     continue
+                if message["msg_type"] == "comm_msg":
+                    self.widgets.append(message["content"]["data"].get("state", {}))
                 cell = self._cells.get(message["parent_header"].get("msg_id", ""))
                 if cell is not None:
                     take(cell, message["msg_type"], message["content"])

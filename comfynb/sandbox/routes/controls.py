@@ -6,11 +6,13 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
+from comfynb.sandbox.counters import Counters
 from comfynb.sandbox.http import Answer, Call, HttpError, Routes, answer
+from comfynb.sandbox.knobs import Knobs
 
 __all__ = ["register"]
 
-FIXED = frozenset({"seed", "start"})
+FIXED = frozenset({"history", "seed", "start"})
 
 
 def register(routes: Routes) -> None:
@@ -24,7 +26,7 @@ def register(routes: Routes) -> None:
 
 def get_knobs(call: Call) -> Answer:
     """All knobs."""
-    return answer(_plain(dataclasses.asdict(call.world.knobs)))
+    return answer(_plain(call.world.knobs))
 
 
 def set_knobs(call: Call) -> Answer:
@@ -46,7 +48,7 @@ def set_knobs(call: Call) -> Answer:
 
 def get_counters(call: Call) -> Answer:
     """Return what was counted."""
-    return answer(_plain(dataclasses.asdict(call.world.counters)))
+    return answer(_plain(call.world.counters))
 
 
 def advance(call: Call) -> Answer:
@@ -65,8 +67,11 @@ def reset(call: Call) -> Answer:
     return answer({"message": "The sandbox begins anew"})
 
 
-def _plain(content: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: sorted(value) if isinstance(value, set) else value.isoformat() if isinstance(value, datetime) else value
-        for name, value in content.items()
-    }
+def _plain(content: Knobs | Counters) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for each in dataclasses.fields(content):
+        value = getattr(content, each.name)
+        if isinstance(value, set):
+            value = sorted(value)
+        plain[each.name] = value.isoformat() if isinstance(value, datetime) else value
+    return plain

@@ -1,4 +1,4 @@
-"""Two hundred runs of the last thirty days."""
+"""Runs of the last thirty days."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from comfynb.sandbox.plan import State
 from comfynb.sandbox.world.records import Deployment, Tenant
 from comfynb.sandbox.world.run import Run
 
-__all__ = ["COUNT", "DAYS", "add_history"]
+__all__ = ["DAYS", "add_history"]
 
-COUNT = 200
 DAYS = 30
 
 PROMPTS = (
@@ -40,8 +39,9 @@ def add_history(engine: Engine) -> None:
     deployments = list(world.deployments.values())
     weights = [_weight(engine, each) for each in deployments]
     start = world.knobs.start - timedelta(days=DAYS)
-    for number in range(COUNT):
-        share = (number + world.ids.fraction("when", number)) / COUNT
+    count = world.knobs.history
+    for number in range(count):
+        share = (number + world.ids.fraction("when", number)) / count
         moment = start + (timedelta(days=DAYS) - timedelta(hours=2)) * share
         deployment = _choose(deployments, weights, world.ids.fraction("which", number))
         end = ENDS[int(world.ids.fraction("end", number) * len(ENDS))]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from faults import json_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -108,7 +107,9 @@ def test_a_value_that_does_not_fit_costs_only_itself() -> None:
     assert [(row.id, row.name) for row in found] == [("a", "one"), ("b", None), ("c", "three")]
     assert found[1].created_at is not None
     (warning,) = caught
-    assert str(warning.message).startswith("GET /workflows has values that comfynb does not know; they are shown as mis")
+    assert str(warning.message).startswith(
+        "GET /workflows has values that comfynb does not know; they are shown as mis"
+    )
     assert "Workflow.name" in str(warning.message)
 
 
@@ -188,8 +189,3 @@ def test_no_row_is_ever_lost(model: type[BaseModel]) -> None:
 
     check: Callable[[], None] = holds
     check()
-
-
-def test_helpers_of_these_tests_speak_http() -> None:
-    """An answer of the raw server is one that a client reads."""
-    assert json_answer([]).endswith(b"\r\n\r\n[]")

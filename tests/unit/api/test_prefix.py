@@ -70,7 +70,11 @@ def test_a_submit_is_never_a_probe(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("elsewhere", "kind", "words"),
     [
-        (NOT_FOUND, NotFoundError, r"No ComfyDeploy API .*/api/workflows answered 404, /workflows answered 404\. Check"),
+        (
+            NOT_FOUND,
+            NotFoundError,
+            r"No ComfyDeploy API .*/api/workflows answered 404, /workflows answered 404\. Check",
+        ),
         (WEB_PAGE, NotFoundError, "No ComfyDeploy API was found at .* answered 200 with no data"),
         (REFUSED, AuthenticationError, "refused the API key"),
         (text_answer("Unauthorized", 401), AuthenticationError, "refused the API key"),
@@ -122,6 +126,7 @@ def test_the_sandbox_is_found_with_and_without_its_prefix(sandbox: Sandbox, pref
 
 def test_simultaneous_first_requests_find_the_prefix_together() -> None:
     """Each of them is answered, and the discovery is made once for all."""
+
     async def several(transport: Transport) -> list[bytes]:
         return [reply.content for reply in await asyncio.gather(*(transport.fetch(routes.MACHINES) for _ in range(5)))]
 

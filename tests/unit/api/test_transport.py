@@ -272,7 +272,9 @@ def test_it_works_on_event_loops_of_several_threads() -> None:
         transport = transport_to(server.url)
         found: list[int] = []
         for _ in range(3):
-            thread = threading.Thread(target=lambda: found.append(run(transport, transport.fetch(routes.MACHINES)).status))
+            thread = threading.Thread(
+                target=lambda: found.append(run(transport, transport.fetch(routes.MACHINES)).status)
+            )
             thread.start()
             thread.join()
         assert found == [200, 200, 200]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sandbox_client import Client
 
 from comfynb.sandbox import Knobs, Sandbox
 
+START: dict[str, Any] = {"speed": 0, "history": 40}
+"""A short past, so that a test does not wait for it."""
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
     """Run one sandbox for the tests of a module; its machines stand still unless they are advanced."""
-    with Sandbox(speed=0) as running:
+    with Sandbox(Knobs(**START)) as running:
         yield running
 
 
@@ -23,7 +27,7 @@ def sandbox(shared: Sandbox) -> Iterator[Sandbox]:
     """Give the module's sandbox, as new."""
     shared.reset()
     yield shared
-    shared.knobs.change(**dataclasses.asdict(Knobs(speed=0)))
+    shared.knobs.change(**dataclasses.asdict(Knobs(**START)))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import httpx
@@ -11,6 +12,13 @@ from sandbox_client import Client
 
 from comfynb.sandbox import Sandbox
 from comfynb.sandbox.nodes import is_known
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a sandbox as it is by itself, with its whole past."""
+    with Sandbox(speed=0) as running:
+        yield running
 
 
 def test_it_has_machines_of_every_kind_and_state(client: Client) -> None:

@@ -1,0 +1,75 @@
+"""The stop button ends the cell, not the run: nothing is lost, and nothing is submitted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from faults import Proxy
+from kernels import Kernel
+
+from comfynb.sandbox import Sandbox
+
+ARRIVED = """
+import asyncio
+while ws.last_run is None:
+    await asyncio.sleep(0.02)
+"""
+
+
+@pytest.fixture(params=["thread", "kernel"])
+def connected(request: pytest.FixtureRequest) -> Callable[[str, str], Kernel]:
+    """A kernel that is connected as `ws`, with I/O on the thread of its own or on the kernel's loop."""
+
+    def connect(url: str, api_key: str) -> Kernel:
+        kernel: Kernel = request.getfixturevalue("kernel" if request.param == "thread" else "kernel6")
+        options = f"loop={request.param!r}, machines_ttl=300"
+        (cell,) = kernel.run(f"import comfynb\nws = comfynb.connect({url!r}, {api_key!r}, {options})")
+        assert cell.status == "ok", cell
+        return kernel
+
+    return connect
+
+
+def test_an_interrupted_wait_leaves_the_run_alone(
+    connected: Callable[[str, str], Kernel], sandbox: Sandbox
+) -> None:
+    """It says which run goes on, `ws.last_run` has it, and it is waited for again."""
+    sandbox.knobs.change(speed=0)
+    kernel = connected(sandbox.url, sandbox.api_key)
+    (waiting,) = kernel.send("run = ws.submit('text2img', prompt='x')\nprint(run.id)\nrun.wait()")
+    assert kernel.until(lambda: bool(waiting.text and waiting.shown))
+    kernel.interrupt()
+    assert kernel.until(lambda: waiting.answered)
+    assert (waiting.status, waiting.error) == ("error", "KeyboardInterrupt: ")
+    assert waiting.warnings.startswith(f"Interrupted: the run {waiting.text.strip()} goes on, and may be billing.")
+    sandbox.knobs.change(speed=1000)
+    same, ended = kernel.run("ws.last_run is run, ws.last_run.status", "ws.last_run.wait().status")
+    assert (same.value, ended.value) == ("(True, 'not-started')", "'success'")
+    assert sandbox.counters.runs_created == 1
+
+
+def test_an_interrupted_submit_is_finished(connected: Callable[[str, str], Kernel], sandbox: Sandbox) -> None:
+    """While the server takes its time to answer, a submit that is interrupted goes on, and its run is known."""
+    with Proxy(sandbox.url) as proxy:
+        kernel = connected(proxy.url, sandbox.api_key)
+        (warm,) = kernel.run("ws.prepare('text2img', prompt='x').ok")
+        assert warm.value == "True"
+        sandbox.knobs.change(latency=1.5)
+        connections = proxy.connections
+        (submitting,) = kernel.send("ws.submit('text2img', prompt='x')")
+        # A submit has a connection of its own; all that comes before it is known already and asks nothing.
+        assert kernel.until(lambda: proxy.connections > connections)
+        kernel.interrupt()
+        assert kernel.until(lambda: submitting.answered)
+        assert sandbox.counters.runs_created == 0, "the server had answered before the interrupt"
+        assert (submitting.status, submitting.error) == ("error", "KeyboardInterrupt: ")
+        assert submitting.warnings.startswith("Interrupted while text2img was being submitted: that goes on")
+        sandbox.knobs.change(latency=0)
+        arrived, status, listed = kernel.run(
+            ARRIVED,
+            "ws.last_run.wait().status",
+            "list(ws.runs(workflow='text2img', limit=1)['id']) == [ws.last_run.id]",
+        )
+        assert (arrived.status, status.value, listed.value) == ("ok", "'success'", "True")
+        assert sandbox.counters.runs_created == 1

@@ -1,0 +1,32 @@
+"""What the tests of the upper half share: workspaces on the sandbox, which look at their runs often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import comfynb
+from comfynb.sandbox import Sandbox
+from comfynb.services import watching
+
+
+@pytest.fixture
+def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are looked at every few milliseconds instead of every few seconds."""
+    monkeypatch.setattr(watching, "SHORTEST", 0.01)
+    monkeypatch.setattr(watching, "LONGEST", 0.02)
+
+
+@pytest.fixture
+def ws(sandbox: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
+    """A workspace with all that the sandbox has."""
+    with comfynb.connect(sandbox=sandbox) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def empty(sandbox: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
+    """The workspace of somebody who has nothing yet."""
+    with comfynb.connect(sandbox.url, sandbox.other_api_key) as workspace:
+        yield workspace
