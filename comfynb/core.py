@@ -111,7 +111,7 @@ class Core:
     # -- tables -------------------------------------------------------------------------------------------------
 
     def _frame(self, key: tuple[Any, ...], entries: tuple[Entry[Any], ...], build: Callable[[], pd.DataFrame]) -> Any:
-        """Return a table, made once for the same answers; a shallow copy, so that edits stay the caller's."""
+        """Return a table, made once for the same answers; a copy, so that edits stay the caller's."""
         numbers = tuple(entry.number for entry in entries)
         kept = self._frames.get(key)
         if kept is None or kept[0] != numbers:
@@ -121,9 +121,8 @@ class Core:
                 timespec="seconds"
             )
             kept = self._frames[key] = (numbers, frame)
-        copy = kept[1].copy(deep=False)
-        copy.attrs = dict(kept[1].attrs)
-        return copy
+        # With its data: pandas' copy on write does not see what is written into the array of a column.
+        return kept[1].copy()
 
     async def workflows(self, *, refresh: bool = False) -> pd.DataFrame:
         """See `Workspace.workflows`."""

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -215,9 +215,9 @@ class RawServer(_Served):
                     await writer.drain()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cut:
-    """Where a proxy cuts the connection of the next request that fits.
+    """Where a proxy cuts the connection of a request.
 
     Attributes
     ----------
@@ -234,14 +234,6 @@ class Cut:
     wait: bool = True
 
 
-@dataclass
-class Passed:
-    """What went through: sizes in bytes."""
-
-    requests: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
-
-
 class Proxy(_Served):
     """Passes requests on to a server, and cuts connections at a byte.
 
@@ -249,46 +241,40 @@ class Proxy(_Served):
     ----------
     url : str
         The server.
-    on : bytes
-        How the head of the requests begins that are cut.
+    choose : callable
+        Given the bytes of a submit, returns where it is cut, or None.
 
     Attributes
     ----------
-    cuts : list of Cut or None
-        One for each request that fits, the next first; None, and the end of the list, cut nothing.
-    passed : Passed
-        The sizes of requests that fitted, and of their answers.
+    passed : list of tuple of (bytes, bytes)
+        The submits that the server answered, and its answers.
     """
 
-    def __init__(self, url: str, on: bytes = b"POST /api/run") -> None:
+    def __init__(self, url: str, choose: Callable[[bytes], Cut | None] = lambda _: None) -> None:
         super().__init__()
         self._target = urlsplit(url)
-        self._on = on
-        self.cuts: list[Cut | None] = []
-        self.passed = Passed()
+        self.choose = choose
+        self.passed: list[tuple[bytes, bytes]] = []
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
-            head, body = await _read_message(reader)
-            request = head + body
-            fits = head.startswith(self._on)
-            cut = (self.cuts.pop(0) if self.cuts and fits else None) or Cut()
+            request = b"".join(await _read_message(reader))
+            submit = request.startswith(b"POST /api/run")
+            cut = (self.choose(request) if submit else None) or Cut()
             there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
             try:
                 back.write(request[: cut.request])
                 await back.drain()
                 if cut.request is not None and (cut.request < len(request) or not cut.wait):
-                    # What was written has to leave before the connection is reset.
-                    back.close()
-                    with suppress(OSError):
-                        await back.wait_closed()
                     return
                 reply = b"".join(await _read_message(there))
             finally:
+                # What was written goes on; then this end is closed.
                 back.close()
-            if fits:
-                self.passed.requests.append(len(request))
-                self.passed.answers.append(len(reply))
+                with suppress(OSError):
+                    await back.wait_closed()
+            if submit:
+                self.passed.append((request, reply))
             writer.write(reply[: cut.answer])
             await writer.drain()
             if cut.answer is not None:

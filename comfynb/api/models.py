@@ -30,16 +30,20 @@ def _list_or_none(value: object) -> object:
 Rows = Annotated[list[Any] | None, BeforeValidator(_list_or_none)]
 
 
+# Their validators are built when they are first used: an import and a connect ask nothing of the network.
+_SHARED = ConfigDict(protected_namespaces=(), coerce_numbers_to_str=True, defer_build=True)
+
+
 class Model(BaseModel):
     """The base: unknown fields are kept as they came."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=(), coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="allow", populate_by_name=True, **_SHARED)
 
 
 class Slim(BaseModel):
     """The base where unknown fields are dropped while decoding, since they are large."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=(), coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="ignore", **_SHARED)
 
 
 # Fields that the server is known to send and that comfynb has no use for. What is in neither is news.

@@ -198,7 +198,7 @@ class Transport:
         return unreadable(answer, why, method=route.method, path=route.path, server=str(self.address))
 
     async def probe(self, path: str) -> tuple[Answer, float]:
-        """GET a path below the server's root once, without the prefix that is in use; return the answer and its seconds."""
+        """GET a path below the server's root once, whatever prefix is in use; return the answer and its seconds."""
         begun = time.perf_counter()
         answer = await self._once(Route("GET", path, Kind.READ), self.address.root + path, {})
         return answer, time.perf_counter() - begun

@@ -33,7 +33,7 @@ def _line(cells: Any) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(_cell(part) for part in value)
-    if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124 - NaN is not equal to itself
+    if value is None or value != value or str(value) == "<NA>":
         return ""
     text = tidy(str(value), 400)
     for sign in "\\|*_`[]":

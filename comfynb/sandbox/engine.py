@@ -102,8 +102,6 @@ class Engine:
         run.replan(replace(run.plan, states=states, outputs=kept), settled=True)
         self.world.live.pop(run.id, None)
         self.world.clock.reach(max(moment, run.updated_at(states[-1])))
-        if run.webhook:
-            self.announce(run)
 
     def queue_position(self, run: Run, pace: float) -> int | None:
         """Return how many older runs of the machine have not started, the dead of the last day included."""

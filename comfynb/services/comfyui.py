@@ -23,7 +23,6 @@ from comfynb.rules.validation import merge_inputs
 from comfynb.services.cache import together
 from comfynb.services.downloads import save_files
 from comfynb.services.prepared import UNAVAILABLE, Prepared
-from comfynb.services.references import is_deployment, reference
 from comfynb.services.results import ResultFile, result_files
 from comfynb.services.submitting import Submitted, Submitter
 from comfynb.services.watching import Watch
@@ -196,12 +195,7 @@ class ComfyUIService:
 
     async def _what(self, workflow: Any, environment: str | None) -> tuple[Deployment | None, Workflow]:
         service = self.workflows
-        deployment: Deployment | None = None
-        if is_deployment(workflow):
-            deployment = await service.get_deployment_by_id(reference(workflow, "deployment"))
-        else:
-            wanted = reference(workflow, "workflow")
-            deployment = next((d for d in await service.get_deployments() if d.id == wanted), None)
+        deployment = await service.deployment_given(workflow)
         if deployment is not None:
             if deployment.workflow_id is None:
                 raise NotFoundError(f"The deployment {deployment.id} names no workflow.")

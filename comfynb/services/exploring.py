@@ -101,19 +101,19 @@ async def explore(transport: Transport) -> Exploration:
     """Ask for every path pattern once, with GETs only, and say what the answers mean."""
     base, page = await _probe(transport, "", "")
     probes, answers = [base], dict[tuple[str, str], Answer]()
-    for prefix in PREFIXES:
+    for under in PREFIXES:
         for resource, _ in RESOURCES:
-            probe, answer = await _probe(transport, prefix, resource)
+            probe, answer = await _probe(transport, under, resource)
             probes.append(probe)
             if answer is not None:
-                answers[prefix, resource] = answer
+                answers[under, resource] = answer
     prefix = _used(probes)
     statuses = {probe.status for probe in probes if probe.prefix == prefix} if prefix is not None else set()
     if prefix is not None and statuses & {200}:
         accepted: bool | None = True
     else:
         accepted = False if any(probe.status == 401 for probe in probes) else None
-    differences = tuple([*_differences(prefix, probes, answers), *await _statuses(transport, prefix, answers)])
+    differences = (*_differences(prefix, probes, answers), *await _statuses(transport, prefix, answers))
     return Exploration(
         tuple(probes), prefix, accepted, tuple(_findings(transport, page, prefix, accepted, probes)), differences
     )
@@ -155,7 +155,10 @@ def _findings(
     if accepted:
         yield "The key is accepted."
     elif accepted is False:
-        yield "The key is refused: check COMFY_DEPLOY_API_KEY. The server asks for it first, so which routes exist stays open."
+        yield (
+            "The key is refused: check COMFY_DEPLOY_API_KEY. The server asks for it first, so which routes exist stays "
+            "open."
+        )
     else:
         yield "Whether the key is accepted is not known: no route answered that would tell."
     if prefix is not None:

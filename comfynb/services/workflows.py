@@ -338,20 +338,24 @@ class WorkflowsService:
         NotFoundError, AmbiguousNameError
             If there is none, or more than one and none of them in production.
         """
-        entry = (await self.deployments_entry()).value
-        if is_deployment(thing):
-            return await self.get_deployment_by_id(reference(thing, "deployment"))
-        wanted = reference(thing, "workflow")
-        for deployment in entry.deployments:
-            if deployment.id == wanted:
-                return deployment
-        found = await self.choose_deployment(await self.find_workflow(thing), environment)
+        given = await self.deployment_given(thing)
+        if given is not None:
+            return given
+        owner = await self.find_workflow(thing)
+        found = await self.choose_deployment(owner, environment)
         if found is None:
             raise NotFoundError(
-                f"The workflow {display_name(reference(thing, 'workflow'))!r} has no deployment; "
+                f"The workflow {display_name(owner.name or owner.id)!r} has no deployment; "
                 "ws.create_deployment(…) makes one, and ws.submit(…, machine=…) runs it without."
             )
         return found
+
+    async def deployment_given(self, thing: Any) -> Deployment | None:
+        """Return the deployment that an id, an object or a row stands for; None for what stands for a workflow."""
+        if is_deployment(thing):
+            return await self.get_deployment_by_id(reference(thing, "deployment"))
+        wanted = reference(thing, "workflow")
+        return next((d for d in await self.get_deployments() if d.id == wanted), None)
 
     async def choose_deployment(self, workflow: Workflow, environment: str | None) -> Deployment | None:
         """Return a workflow's deployment in an environment; by default production's, else the only one.
@@ -370,9 +374,14 @@ class WorkflowsService:
             return here[0]
         if len(here) > 1:
             raise _several(name, here)
-        unreadable = [b for b in listed.broken if b.workflow_id == workflow.id and b.environment in (None, wanted)]
-        if unreadable:
-            raise NotFoundError(f"The {wanted} deployment of {name!r} cannot be used: {unreadable[0].problem}.")
+        # One of another environment would be the only one there is.
+        only = environment is None and not standing
+        broken = [
+            b for b in listed.broken if b.workflow_id == workflow.id and (only or b.environment in (None, wanted))
+        ]
+        if broken:
+            which = broken[0].environment or wanted
+            raise NotFoundError(f"The {which} deployment of {name!r} cannot be used: {broken[0].problem}.")
         if environment is not None:
             others = ", ".join(sorted({d.environment or "?" for d in standing})) or "none"
             raise NotFoundError(f"{name!r} has no deployment in {environment!r}; it has: {others}.")
@@ -452,8 +461,11 @@ class WorkflowsService:
         version : int or str, optional
             A version instead of a deployment. Without a deployment, the newest version's.
         """
-        if version is None and is_deployment(workflow):
-            return definitions_of(await self.get_deployment_by_id(reference(workflow, "deployment")))
+        given = await self.deployment_given(workflow)
+        if version is None and given is not None:
+            return await self.deployment_inputs(given)
+        if given is not None:
+            workflow = given.workflow_id
         if version is None:
             deployment = await self.choose_deployment(await self.find_workflow(workflow), environment)
             if deployment is not None:

@@ -21,7 +21,7 @@ HOW_TO_GET_KERNEL6 = (
 
 @pytest.fixture(scope="session")
 def python6() -> str:
-    """The Python of an environment with an ipykernel before 7."""
+    """Find the Python of an environment with an ipykernel before 7."""
     python = os.environ.get("COMFYNB_KERNEL6", "")
     question = "import comfynb, ipykernel; raise SystemExit(ipykernel.version_info[0] >= 7)"
     found = Path(python).is_file() and subprocess.run([python, "-c", question], cwd="/", check=False).returncode == 0
@@ -47,11 +47,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
 
 @pytest.fixture
 def kernel(start: Callable[..., Kernel]) -> Kernel:
-    """A kernel of this environment."""
+    """Start a kernel of this environment."""
     return start()
 
 
 @pytest.fixture
 def kernel6(start: Callable[..., Kernel], python6: str) -> Kernel:
-    """A kernel of the other environment."""
+    """Start a kernel of the other environment."""
     return start(python6)

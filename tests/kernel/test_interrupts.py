@@ -19,7 +19,7 @@ while ws.last_run is None:
 
 @pytest.fixture(params=["thread", "kernel"])
 def connected(request: pytest.FixtureRequest) -> Callable[[str, str], Kernel]:
-    """A kernel that is connected as `ws`, with I/O on the thread of its own or on the kernel's loop."""
+    """Connect a kernel, as `ws`, with I/O on a thread of its own or on the loop of the kernel."""
 
     def connect(url: str, api_key: str) -> Kernel:
         kernel: Kernel = request.getfixturevalue("kernel" if request.param == "thread" else "kernel6")
@@ -31,9 +31,7 @@ def connected(request: pytest.FixtureRequest) -> Callable[[str, str], Kernel]:
     return connect
 
 
-def test_an_interrupted_wait_leaves_the_run_alone(
-    connected: Callable[[str, str], Kernel], sandbox: Sandbox
-) -> None:
+def test_an_interrupted_wait_leaves_the_run_alone(connected: Callable[[str, str], Kernel], sandbox: Sandbox) -> None:
     """It says which run goes on, `ws.last_run` has it, and it is waited for again."""
     sandbox.knobs.change(speed=0)
     kernel = connected(sandbox.url, sandbox.api_key)

@@ -97,6 +97,7 @@ def cancel_run(call: Call) -> Answer:
     if run is None or run.user_id != call.tenant.user_id or run.modal_function_call_id is None:
         raise HttpError(500, NOT_CANCELLED)
     call.engine.cancel(run)
+    _announce(call, run)
     return answer(CANCELLED)
 
 

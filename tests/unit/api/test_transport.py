@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import warnings
+from datetime import UTC, datetime
 
 import pytest
 from faults import DROP, KEY, QUICK, RawServer, Request, Step, answer, json_answer, run, text_answer, transport_to
@@ -190,6 +191,17 @@ def test_a_redirect_is_not_followed(status: int, route: routes.Route) -> None:
             with pytest.raises(ApiError, match=f"sends {route} on to another address .{other.url}/elsewhere"):
                 run(transport, transport.fetch(route))
         assert other.requests == []
+
+
+def test_the_servers_time_is_that_of_its_last_answer() -> None:
+    """It is a lower bound for all that happens there later, however its clock goes."""
+    dates = ["Sun, 01 Nov 2026 09:00:00 GMT", "Sun, 01 Nov 2026 09:00:07 GMT"]
+    with RawServer(lambda _: json_answer([], date=dates[len(server.requests) - 1])) as server:
+        transport = transport_to(server.url)
+        assert transport.server_seen is None
+        for second in (0, 7):
+            run(transport, transport.fetch(routes.MACHINES))
+            assert transport.server_seen == datetime(2026, 11, 1, 9, 0, second, tzinfo=UTC)
 
 
 # Hooks

@@ -257,6 +257,8 @@ def test_the_new_list_filters(client: Client) -> None:
     """By status and by deployment; an unknown status breaks it."""
     deployment = client.deployment("text2img")
     path = f"/v2/workflow/{deployment['workflow_id']}/runs"
+    client.queued("text2img", {"prompt": "__fail__"})
+    client.sandbox.advance(60)
     failed = client.get(path, params={"status": "failed"}).json()
     assert {row["status"] for row in failed} == {"failed"}
     mine = client.get(path, params={"deployment_id": deployment["id"]}).json()
@@ -267,6 +269,8 @@ def test_the_new_list_filters(client: Client) -> None:
 def test_the_list_of_a_deployment_counts_nothing(client: Client) -> None:
     """Its numbers are always 0, and a status does nothing."""
     deployment = client.deployment("text2img")
+    for _ in range(6):
+        client.queued("text2img")
     body = client.get(f"/deployment/{deployment['id']}/runs", params={"status": "failed", "limit": 5}).json()
     assert body["meta"] == {"totalRowCount": 0, "filterRowCount": 0, "chartData": []}
     assert len(body["data"]) == 5
