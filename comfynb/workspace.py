@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
-from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.errors import ComfyError, InputError
 from comfynb.rules.observing import STALL
-from comfynb.runs.run import DEFAULT_TIMEOUT, Run, check_seconds
+from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.prepared import Prepared
 from comfynb.services.workflows import WorkflowsService
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 
     from comfynb.api.models import CreatedWorkflow, Version
     from comfynb.api.models import Deployment as DeploymentModel
+    from comfynb.display.workspace import WorkspaceFacts
     from comfynb.objects import Deployment, Machine, WorkflowObject
+    from comfynb.runs.run import Run
     from comfynb.sandbox import Sandbox
 
 

@@ -33,7 +33,7 @@ def workflow(
     Example: comfynb workflow text2img --input prompt="a red fox" --input seed=7 --execute --download pictures
     """
     from comfynb.connecting import connect
-    from comfynb.runs.run import check_seconds
+    from comfynb.rules.waiting import check_seconds
 
     inputs = _read_inputs(given)
     check_seconds(timeout=timeout)

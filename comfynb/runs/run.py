@@ -33,6 +33,7 @@ from comfynb.rules.diagnosis import Failure, hint_for, stall_cause
 from comfynb.rules.graph import describe_graph
 from comfynb.rules.naming import display_name
 from comfynb.rules.observing import STALL, Change
+from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.metadata import executed_graph, used_values
 from comfynb.runs.output import Output
 from comfynb.runs.progress import progress_for
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from comfynb.core import Core
-
-DEFAULT_TIMEOUT = 1800.0
-"""Seconds that `wait` waits, unless told otherwise."""
 
 
 class Run:
@@ -487,16 +485,3 @@ class Run:
 
     def _repr_html_(self) -> str:
         return run_html(self.facts())
-
-
-def check_seconds(**seconds: float | None) -> None:
-    """Check times to wait.
-
-    Raises
-    ------
-    InputError
-        If one is no number of seconds; None is no limit.
-    """
-    for name, value in seconds.items():
-        if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise InputError(f"{name}={value!r} is no number of seconds to wait.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,17 +29,21 @@ class Pace:
         self._speed = speed
         self._seen = time.monotonic()
         self._seconds = 0.0
+        # The server's thread looks at it, and whoever advances it or waits does so too.
+        self._lock = threading.Lock()
 
     def now(self) -> float:
         """Seconds of machine work since the start."""
-        seen = time.monotonic()
-        self._seconds += (seen - self._seen) * self._speed()
-        self._seen = seen
-        return self._seconds
+        with self._lock:
+            seen = time.monotonic()
+            self._seconds += (seen - self._seen) * self._speed()
+            self._seen = seen
+            return self._seconds
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds of machine work go by at once."""
-        self._seconds += seconds
+        with self._lock:
+            self._seconds += seconds
 
 
 class ReportedClock:

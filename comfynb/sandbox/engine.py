@@ -23,6 +23,8 @@ __all__ = ["Engine", "Submit"]
 
 DATA_URI = re.compile(r"data:image/(png|jpeg|jpg);base64,(.*)", re.DOTALL)
 MAX_BATCH = 8
+WAITING = frozenset({"not-started", "queued"})
+"""Statuses in which a run has a place in the queue of its machine."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Engine:
         self._lanes: dict[str, list[_Lane]] = {}
         self._caches: dict[str, frozenset[str]] = {}
         self._files: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._waiting: defaultdict[str, dict[str, Run]] = defaultdict(dict)
+        """Runs by machine that may still wait; tidied when somebody asks for a place in the queue."""
         self.announce: Callable[[Run], None] = _tell_nobody
         """Told of each run that has a webhook."""
 
@@ -78,6 +82,7 @@ class Engine:
         pace = world.pace.now()
         run = self._execute(asked, run_id, moment, pace, words_in(asked.inputs))
         world.add_run(run)
+        self._waiting[run.machine_id][run.id] = run
         world.counters.runs_created += 1
         return run
 
@@ -85,6 +90,7 @@ class Engine:
         """Create a run of the past, which has reached its last state. For the history of a world."""
         run = self._execute(asked, run_id, moment, 0.0, words, past=True)
         run.settled = True
+        self._waiting[run.machine_id][run.id] = run
         self.world.add_run(run)
         return run
 
@@ -105,14 +111,16 @@ class Engine:
 
     def queue_position(self, run: Run, pace: float) -> int | None:
         """Return how many older runs of the machine have not started, the dead of the last day included."""
-        if run.plan.states[run.index(pace)].status not in {"not-started", "queued"}:
+        if run.plan.states[run.index(pace)].status not in WAITING:
             return None
-        older = (each for each in self.world.runs.values() if each.machine_id == run.machine_id)
+        waiting = self._waiting[run.machine_id]
+        for each in list(waiting.values()):
+            if each.settled and each.plan.states[-1].status not in WAITING:
+                waiting.pop(each.id, None)
         day = run.created_at - timedelta(hours=24)
         return sum(
-            day < each.created_at < run.created_at
-            and each.plan.states[each.index(pace)].status in {"not-started", "queued"}
-            for each in older
+            day < each.created_at < run.created_at and each.plan.states[each.index(pace)].status in WAITING
+            for each in waiting.values()
         )
 
     # How a machine takes a run

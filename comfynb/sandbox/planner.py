@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from comfynb.sandbox.failure import Failure, failure_data, find_failure, number
 from comfynb.sandbox.nodes import node_class
 from comfynb.sandbox.plan import Output, Plan, Situation, State, float4, single
-from comfynb.sandbox.prompt import MAX_PIXELS, Prompt, Verdict
+from comfynb.sandbox.prompt import Prompt, Verdict
 from comfynb.sandbox.rejection import half_rejection, rejection
 from comfynb.sandbox.values import is_input
 
@@ -51,6 +52,8 @@ class _Step:
     class_type: str
     seconds: float
     cached: bool
+    signature: str
+    """What it is and what it is given: the machine's cache goes by it."""
 
 
 class _Planner:
@@ -65,7 +68,6 @@ class _Planner:
         self.uploads: list[float] = []
         self.timings: list[dict[str, Any]] = []
         self.signatures: set[str] = set()
-        self.shown = 0
         self.at = situation.wait
         self.total = max(1, len(prompt.graph))
         self.half = prompt.verdict is Verdict.HALF or "__half_reject__" in self.words
@@ -79,16 +81,18 @@ class _Planner:
         executed = 0
         for step in steps:
             if step.cached:
+                self.signatures.add(step.signature)
                 self._uploads_of(step, self.at)
                 continue
             executed += 1
             self._add(progress=float4(round(executed / self.total, 2)), live=step.class_type, event="progress")
             if step.node_id == frozen:
                 return self._finish(queued, started)
-            if failing and failing[0] == step.node_id:
-                self._fail(step, *failing[1:], [done.node_id for done in steps[: steps.index(step)]])
+            if failing and failing.node_id == step.node_id:
+                self._fail(step, failing, [done.node_id for done in steps[: steps.index(step)]])
                 return self._finish(queued, started)
             self.at += step.seconds
+            self.signatures.add(step.signature)
             self.timings.append(
                 {
                     "id": step.node_id,
@@ -104,31 +108,30 @@ class _Planner:
     # The parts of a life, in order.
 
     def _begin(self) -> tuple[float | None, float | None]:
-        wait = self.situation.wait
-        if not self.situation.serverless:
-            self.at = wait + 0.12
+        """Let the run reach its machine; return when it was queued and started, if the machine tells that."""
+        queued = started = None
+        if self.situation.serverless:
+            queued = 0.28
+            self.at = self.situation.wait + queued
+            self._add(status="queued")
+            self.at += COLD_START if self.situation.cold else WARM_START
+            started = self.at
+            self._unknown_status()
+            self._add(status="started")
+            self.at += 0.35
+        else:
+            self.at = self.situation.wait + 0.12
             if "__step_back__" in self.words:
                 # Callbacks overtake each other: a node is reported before the run is said to run.
                 self._add(status="not-started", live="CheckpointLoaderSimple", progress=float4(0.11), event="progress")
                 self.at += 0.3
             self._unknown_status()
-            self._add(status="running", live=None, progress=0.0)
-            if self.half:
-                self.at += 0.05
-                self._add(status="failed")
-                self.outputs.append(Output("error", self.at, half_rejection(self.prompt), inside=True))
-            self.at += 0.02
-            return None, None
-        queued = 0.28
-        self.at = max(wait, 0.0) + queued
-        self._add(status="queued")
-        self.at += COLD_START if self.situation.cold else WARM_START
-        started = self.at
-        self._unknown_status()
-        self._add(status="started")
-        self.at += 0.35
-        self._add(status="running")
-        self.at += 0.07
+        self._add(status="running", live=None, progress=0.0)
+        if self.half:
+            self.at += 0.05
+            self._add(status="failed")
+            self.outputs.append(Output("error", self.at, half_rejection(self.prompt), inside=True))
+        self.at += 0.07 if self.situation.serverless else 0.02
         return queued, started
 
     def _unknown_status(self) -> None:
@@ -142,15 +145,15 @@ class _Planner:
         gpu = self.situation.gpu
         factor *= GPU_FACTOR.get(gpu, 1.0) if gpu else CLASSIC_FACTOR
         by_node: dict[str, str] = {}
+        known = set(self.situation.cached)
         steps = []
         for node_id in self.prompt.order:
             class_type = self.prompt.class_of(node_id)
             signature = self._signature(node_id, by_node)
             by_node[node_id] = signature
-            cached = signature in self.situation.cached or signature in self.signatures
-            self.signatures.add(signature)
             seconds = self._seconds(node_id, class_type) * factor * self.situation.vary(node_id)
-            steps.append(_Step(node_id, class_type, round(seconds, 6), cached))
+            steps.append(_Step(node_id, class_type, round(seconds, 6), signature in known, signature))
+            known.add(signature)
         return steps
 
     def _signature(self, node_id: str, by_node: dict[str, str]) -> str:
@@ -167,49 +170,24 @@ class _Planner:
         seconds = node_class(class_type).seconds
         if class_type != "KSampler":
             return seconds
-        steps = _number(self.prompt.inputs_of(node_id).get("steps"), 20)
-        frames = _number(self.prompt.find("length"), 1)
-        pixels = _number(self.prompt.find("width"), 512) * _number(self.prompt.find("height"), 512)
-        size = min(4.0, max(0.5, (pixels / PIXELS) ** 0.5))
-        return float(0.4 + 0.12 * min(steps, 150) * size * (1 + frames / 40))
+        steps = number(self.prompt.inputs_of(node_id).get("steps"), 20)
+        frames = number(self.prompt.find("length"), 1)
+        pixels = number(self.prompt.find("width"), 512) * number(self.prompt.find("height"), 512)
+        size = min(4.0, max(0.5, (max(0.0, pixels) / PIXELS) ** 0.5))
+        return float(0.4 + 0.12 * min(max(steps, 1), 150) * size * (1 + min(max(frames, 0), 1000) / 40))
 
-    def _failing(self, steps: list[_Step]) -> tuple[str, str, str] | None:
-        """Return the node that fails, and its exception's type and message."""
-        for step in steps:
-            if is_input(step.class_type):
-                continue
-            node = self.prompt.graph[step.node_id]["inputs"]
-            for value in node.values():
-                source = value[0] if isinstance(value, list) and value else None
-                if source in self.prompt.values and self._no_picture(source):
-                    message = "unsupported operand type(s) for -: 'float' and 'NoneType'\n"
-                    if step.class_type != "ImageInvert":
-                        message = "'NoneType' object has no attribute 'shape'\n"
-                    return step.node_id, "TypeError", message
-            inputs = self.prompt.inputs_of(step.node_id)
-            pixels = _number(inputs.get("width"), 1) * _number(inputs.get("height"), 1)
-            if pixels > MAX_PIXELS:
-                bytes_needed = int(pixels * 12)
-                return (
-                    step.node_id,
-                    "RuntimeError",
-                    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
-                    f"you tried to allocate {bytes_needed} bytes. Error code 12 (Cannot allocate memory)\n",
-                )
-        if "__fail__" in self.words:
+    def _failing(self, steps: list[_Step]) -> Failure | None:
+        """Return what fails: by itself, or because a word asks for it."""
+        failure = find_failure(self.prompt, self.situation.unreadable)
+        if failure is None and "__fail__" in self.words and steps:
             heavy = [step for step in steps if not is_input(step.class_type)] or steps
             worst = max(heavy, key=lambda step: step.seconds)
-            worst.cached = False
-            return worst.node_id, "torch.OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB.\n"
-        return None
-
-    def _no_picture(self, node_id: str) -> bool:
-        if not self.prompt.class_of(node_id).endswith(("ExternalImage", "ExternalImageAlpha")):
-            return False
-        value = self.prompt.values[node_id]
-        if value == "linked":
-            return False
-        return not isinstance(value, str) or not value or self.situation.unreadable(value)
+            message = "CUDA out of memory. Tried to allocate 2.00 GiB.\n"
+            failure = Failure(worst.node_id, "torch.OutOfMemoryError", message)
+        if failure:
+            # What has failed is in no cache.
+            next(step for step in steps if step.node_id == failure.node_id).cached = False
+        return failure
 
     def _freezing(self, steps: list[_Step]) -> str | None:
         if "__freeze__" not in self.words or not steps:
@@ -259,29 +237,11 @@ class _Planner:
             )
         )
 
-    def _fail(self, step: _Step, exception: str, message: str, executed: list[str]) -> None:
+    def _fail(self, step: _Step, failure: Failure, executed: list[str]) -> None:
         self.at += step.seconds * 0.4
-        inputs = {name: [_repr(value)] for name, value in self.prompt.inputs_of(step.node_id).items()}
-        data = {
-            "node_id": step.node_id,
-            "executed": executed,
-            "node_type": step.class_type,
-            "traceback": [
-                f'  File "/opt/ComfyUI/execution.py", line {line}, in {function}\n    {code}\n'
-                for line, function, code in (
-                    (496, "execute", "output_data = await get_output_data(prompt_id, unique_id, obj, input_data_all)"),
-                    (315, "get_output_data", "return_values = await _async_map_node_over_list(prompt_id, unique_id)"),
-                    (277, "process_inputs", "result = f(**inputs)"),
-                )
-            ],
-            "current_inputs": inputs,
-            "exception_type": exception,
-            "current_outputs": executed,
-            "exception_message": message,
-        }
         self._show(self.at)
         self._add(status="failed", ended=True)
-        self.outputs.append(Output("error", self.at, data, inside=True))
+        self.outputs.append(Output("error", self.at, failure_data(self.prompt, failure, executed), inside=True))
 
     def _end(self) -> None:
         """Let the prompt end. Success is said only by an upload that ends after it."""
@@ -291,9 +251,8 @@ class _Planner:
             return
         if self.words & {"__preview_only__", "__text_only__"}:
             if "__text_only__" in self.words:
-                self.outputs.append(
-                    Output("text", over, {"text": [str(self.prompt.find("text") or "text")]}, "0", "PreviewAny")
-                )
+                text = str(self.prompt.find("text") or "text")
+                self.outputs.append(Output("text", over, {"text": [text]}, self.prompt.order[-1], "PreviewAny"))
             self._show(over + 0.1)
             return
         last = max(self.uploads, default=0.0)
@@ -358,8 +317,9 @@ class _Planner:
             return
         index = moving[len(moving) // 2]
         earlier, state = self.states[moving[0]], self.states[index]
-        back = replace(earlier, at=state.at + 0.05, status="not-started", outputs=state.outputs)
-        again = replace(state, at=state.at + 0.1)
+        third = (self.states[index + 1].at - state.at) / 3
+        back = replace(earlier, at=state.at + third, status="not-started", outputs=state.outputs)
+        again = replace(state, at=state.at + 2 * third)
         self.states[index + 1 : index + 1] = [back, again]
 
     def _add(
@@ -383,13 +343,3 @@ class _Planner:
                 event,
             )
         )
-
-
-def _number(value: Any, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
-
-
-def _repr(value: Any) -> Any:
-    if value is None:
-        return "tensor([[[[0.4118, 0.4039, 0.3882],\n          ...,\n          [0.1020, 0.0980, 0.0941]]]])"
-    return value

@@ -13,20 +13,20 @@ from comfynb.services import watching
 
 @pytest.fixture
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are looked at every few milliseconds instead of every few seconds."""
+    """Look at runs every few milliseconds instead of every few seconds."""
     monkeypatch.setattr(watching, "SHORTEST", 0.01)
     monkeypatch.setattr(watching, "LONGEST", 0.02)
 
 
 @pytest.fixture
 def ws(sandbox: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
-    """A workspace with all that the sandbox has."""
+    """Connect to all that the sandbox has."""
     with comfynb.connect(sandbox=sandbox) as workspace:
         yield workspace
 
 
 @pytest.fixture
 def empty(sandbox: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
-    """The workspace of somebody who has nothing yet."""
+    """Connect as somebody who has nothing yet."""
     with comfynb.connect(sandbox.url, sandbox.other_api_key) as workspace:
         yield workspace

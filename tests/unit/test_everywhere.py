@@ -115,7 +115,7 @@ def test_a_script_may_use_the_loop_of_its_own(tmp_path: Path) -> None:
         print(asyncio.run(main()))
         """,
     )
-    assert (said, trouble) == ("8\n(8, 6, 'success')\n", "")
+    assert (said, trouble) == ("8\n(8, 8, 'success')\n", "")
 
 
 # -- event loops ------------------------------------------------------------------------------------------------

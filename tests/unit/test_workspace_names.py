@@ -147,7 +147,9 @@ def test_a_wrong_name_is_an_error_with_the_nearest_ones(
         lambda ws: ws.prepare("text2img", version=-1),
     ],
 )
-def test_a_malformed_or_unknown_id_is_not_found(ws: comfynb.Workspace, call: Callable[[comfynb.Workspace], Any]) -> None:
+def test_a_malformed_or_unknown_id_is_not_found(
+    ws: comfynb.Workspace, call: Callable[[comfynb.Workspace], Any]
+) -> None:
     """Whatever the server makes of it: 404, 422 or 500."""
     with pytest.raises(comfynb.NotFoundError) as caught:
         call(ws)
@@ -158,7 +160,7 @@ def test_a_malformed_or_unknown_id_is_not_found(ws: comfynb.Workspace, call: Cal
 def test_what_stands_for_nothing_is_an_error(ws: comfynb.Workspace, sandbox: Sandbox, thing: Any) -> None:
     """That says what may be given."""
     for call in (ws.workflow, ws.versions, ws.deployment, ws.machine, ws.get_run, ws.outputs, ws.prepare):
-        with pytest.raises(comfynb.InputError, match="stands for no .*; give a name, an id, or a row"):
+        with pytest.raises(comfynb.InputError, match=r"stands for no .*; give a name, an id, or a row"):
             call(thing)  # type: ignore[operator]
 
 

@@ -82,6 +82,8 @@ def _run_answer(call: Call, run_id: str, where: str = "path") -> Answer:
         return answer(run_views.run_one(run, state, status))
     body = run.cache.get(key)
     if body is None:
+        # Only the last state is asked for again.
+        run.cache.clear()
         body = run.cache[key] = encode(run_views.run_one(run, state, status))
     return Answer(body)
 

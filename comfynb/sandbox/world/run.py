@@ -51,7 +51,7 @@ class Run:
     settled: bool = False
     """Whether its last state is reached."""
     cache: dict[tuple[int, bool], bytes] = field(default_factory=dict)
-    """Answers to `GET /run/{run_id}`, by state."""
+    """The last answer to `GET /run/{run_id}`, by state and by whether it has extra fields."""
     times: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -329,3 +329,28 @@ def test_a_run_is_found_by_the_time_before_its_submit(client: Client) -> None:
     workflow_id = client.deployment("text2img")["workflow_id"]
     rows = client.get(f"/v2/workflow/{workflow_id}/runs", params={"rf": since}).json()
     assert [row["id"] for row in rows] == [run_id]
+
+
+def test_what_failed_once_fails_again(client: Client) -> None:
+    """The cache of a machine holds only what was executed."""
+    for _ in range(2):
+        assert client.over(client.queued("poster print (BROKEN)"))["status"] == "failed"
+
+
+def test_a_seed_or_a_size_that_makes_no_sense_does_not_break_the_machine(client: Client) -> None:
+    """Whatever numbers arrive at the nodes, the run comes to an end."""
+    deployment = client.deployment("text2img")
+    graph = {
+        **deployment["version"]["workflow_api"],
+        "4": {"class_type": "ComfyUIDeployExternalNumber", "inputs": {"input_id": "seed"}},
+        "5": {"class_type": "ComfyUIDeployExternalNumber", "inputs": {"input_id": "width"}},
+    }
+    body = {
+        "workflow_id": deployment["workflow_id"],
+        "workflow_api_json": graph,
+        "machine_id": deployment["machine_id"],
+        "inputs": {"seed": -1.5, "width": -64},
+    }
+    run = client.over(client.post("/run/workflow/queue", json=body).json()["run_id"])
+    assert run["status"] == "success"
+    assert httpx.get(run["outputs"][0]["data"]["images"][0]["url"]).status_code == 200
