@@ -466,6 +466,8 @@ class Workspace:
 
     def facts(self, trouble: str | None = None) -> WorkspaceFacts:
         """Return what is known of it, without asking the server, for a display."""
+        from comfynb.display.workspace import WorkspaceFacts
+
         core, cache = self._core, self._core.catalogue.cache
         listed, workflows, machines = cache.peek("deployments"), cache.peek("workflows"), cache.peek("machines")
         counts: dict[str, int] = {}
@@ -488,9 +490,13 @@ class Workspace:
         )
 
     def __repr__(self) -> str:
+        from comfynb.display.workspace import workspace_text
+
         return workspace_text(self.facts())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from comfynb.display.workspace import workspace_html, workspace_text
+
         # Displaying it may ask the server, unlike its repr, but must not fail.
         trouble = None
         try:

@@ -1,0 +1,47 @@
+"""What somebody sees who opens a notebook in JupyterLab and runs all of its cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from conftest import Lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CELLS = (
+    "import comfynb\nws = comfynb.connect(sandbox=True)\nws",
+    "ws.catalog()[['name', 'output_kind', 'uses_lora']]",
+    "run = ws.run('text2img', prompt='a red fox', seed=7)",
+    "run",
+    "run.images()[0]",
+    "len(await ws.aio.workflows())",
+)
+
+
+def test_all_cells_run_at_once_show_table_and_picture(
+    lab: Lab, page: Page, run_all: Callable[[str], None], errors: list[str]
+) -> None:
+    """No cell is lost, the table, the bar and the picture are there, and no script on the page failed."""
+    from playwright.sync_api import expect
+
+    run_all(lab.write("look.ipynb", *CELLS))
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    expect(cells).to_have_count(len(CELLS))
+    for number in range(len(CELLS)):
+        prompt = cells.nth(number).locator(".jp-InputArea-prompt")
+        expect(prompt).to_have_text(re.compile(rf"\[{number + 1}\]:?"), timeout=60_000)
+    outputs = [cells.nth(number).locator(".jp-OutputArea-output") for number in range(len(CELLS))]
+    expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+    expect(outputs[0].first).to_contain_text("sandbox")
+    expect(outputs[1].locator("table td", has_text="text2img").first).to_be_visible()
+    expect(outputs[2].locator(".widget-hprogress")).to_be_visible()
+    expect(outputs[2]).to_contain_text("finished")
+    expect(outputs[3].first).to_contain_text("success")
+    picture = outputs[4].locator("img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 100
+    expect(outputs[5].first).to_have_text("8")
+    assert errors == []
