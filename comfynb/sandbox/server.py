@@ -150,7 +150,9 @@ class Sandbox:
         if self._server is not None:
             self._server.should_exit = True
             self._server.force_exit = True
-        thread.join(PATIENCE)
+        if thread is not threading.current_thread():
+            # The garbage collector may stop a forgotten sandbox from the sandbox's own thread.
+            thread.join(PATIENCE)
 
     async def _serve(self, ready: threading.Event) -> None:
         import uvicorn

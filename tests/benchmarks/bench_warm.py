@@ -1,4 +1,7 @@
-"""How long a warm `ws.workflows()` of 500 rows takes, against the cold one. Run it: `python tests/benchmarks/bench_warm.py`."""
+"""How long a warm `ws.workflows()` of 500 rows takes, against the cold one.
+
+Run it: `python tests/benchmarks/bench_warm.py`. Cold is the first call on a new connection, warm the second.
+"""
 
 from __future__ import annotations
 

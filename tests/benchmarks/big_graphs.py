@@ -122,7 +122,7 @@ def drawn_graph(executed: dict[str, Any], number: int) -> dict[str, Any]:
         "type": "Note",
         "pos": [-900, -500],
         "size": [300, 120],
-        "widgets_values": [f"Draws a picture of what the prompt says.\nMade for page {number} of the autumn catalogue."],
+        "widgets_values": [f"Draws what the prompt says.\nMade for page {number} of the autumn catalogue."],
     }
     return {
         "last_node_id": 99,

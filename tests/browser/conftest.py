@@ -1,57 +1,22 @@
-"""A real JupyterLab on a free port, and a real browser, the system's Chromium."""
+"""A real JupyterLab, and a real browser: the system's Chromium."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-import nbformat
 import pytest
+from labs import Lab, running_lab
 from requirements_gate import require
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PATIENCE = 60.0
-QUIET = '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}'
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A JupyterLab that runs.
-
-    Attributes
-    ----------
-    url, token : str
-        Where it is, and what opens it.
-    folder : pathlib.Path
-        Its notebooks are there.
-    log : pathlib.Path
-        What it wrote.
-    """
-
-    url: str
-    token: str
-    folder: Path
-    log: Path
-
-    def write(self, name: str, *cells: str) -> str:
-        """Write a notebook that was never run, and return the address that opens it."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.folder / name)
-        return f"{self.url}/lab/tree/{name}?reset&token={self.token}"
+PATIENCE = 60_000
+"""Milliseconds for anything on a page."""
 
 
 @pytest.fixture(scope="session")
@@ -67,71 +32,16 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Run JupyterLab with settings of its own, without news and without looking for updates."""
-    home = tmp_path_factory.mktemp("lab")
-    folders = {name: home / name for name in ("notebooks", "config", "data", "runtime", "ipython", "settings", "spaces")}
-    for folder in folders.values():
-        folder.mkdir()
-    quiet = folders["settings"] / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    quiet.parent.mkdir(parents=True)
-    quiet.write_text(QUIET, encoding="utf-8")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("COMFY", "WEBHOOK", "JUPYTER"))},
-        "JUPYTER_PLATFORM_DIRS": "1",
-        "JUPYTER_CONFIG_DIR": str(folders["config"]),
-        "JUPYTER_DATA_DIR": str(folders["data"]),
-        "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
-        "IPYTHONDIR": str(folders["ipython"]),
-        "JUPYTERLAB_SETTINGS_DIR": str(folders["settings"]),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folders["spaces"]),
-    }
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folders["notebooks"], home / "lab.log")
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={running.folder}",
-        f"--IdentityProvider.token={running.token}",
-        "--LabApp.news_url=",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.extension_manager=readonly",
-        "--expose-app-in-browser",
-        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]
-    with running.log.open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
-        try:
-            _wait_for(running, server)
-            yield running
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
+    """Run JupyterLab."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
-def _wait_for(lab: Lab, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    with httpx.Client(trust_env=False) as client:
-        while time.monotonic() < deadline:
-            if server.poll() is not None:
-                break
-            try:
-                if client.get(f"{lab.url}/api/status", params={"token": lab.token}).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{lab.log.read_text(encoding='utf-8', errors='replace')}")
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Start the browser."""
+    """Start the browser; while it is there, this thread counts as one with a running event loop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -153,7 +63,7 @@ def page(browser: Browser, errors: list[str], tmp_path: Path) -> Iterator[Page]:
     """Open an empty page; what it shows at the end of the test is kept in the test's folder."""
     context = browser.new_context(viewport={"width": 1280, "height": 1600})
     page = context.new_page()
-    page.set_default_timeout(PATIENCE * 1000)
+    page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     page.screenshot(path=tmp_path / "page.png")

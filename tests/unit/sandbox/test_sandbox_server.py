@@ -175,3 +175,13 @@ def test_its_repr_tells_where_it_is_and_no_key(sandbox: Sandbox) -> None:
     """The key is in no repr."""
     assert repr(sandbox) == f"<Sandbox {sandbox.url} running>"
     assert sandbox.api_key not in repr(sandbox.app)
+
+
+def test_it_may_be_stopped_from_its_own_thread() -> None:
+    """As the garbage collector does with one that was forgotten; it ends a moment later."""
+    sandbox = Sandbox().start()
+    thread = next(each for each in threading.enumerate() if each.name.endswith(sandbox.url.rpartition(":")[2]))
+    assert sandbox._loop is not None
+    sandbox._loop.call_soon_threadsafe(sandbox.stop)
+    thread.join(5)
+    assert not thread.is_alive()

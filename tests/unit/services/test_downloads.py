@@ -1,0 +1,329 @@
+"""What runs made is saved safely; files go up with their URL coming back."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import DROP, QUICK, RawServer, Request, Step, answer, json_answer, run, service_for, text_answer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from comfynb.api.models import Output, Run
+from comfynb.errors import ApiError, InputError, NotFoundError, TransportError
+from comfynb.sandbox import Sandbox
+from comfynb.services import comfyui
+from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.downloads import read_file, safe_name
+from comfynb.services.results import ResultFile
+
+RUN_ID = "0123456789abcdef"
+
+
+def made(*files: dict[str, Any], run_id: str = RUN_ID) -> Run:
+    """Return a run that made these files."""
+    return Run(id=run_id, outputs=[Output(data={"images": list(files)}, node_meta={"node_id": "9", "node_class": "S"})])
+
+
+def save(respond: Any, folder: Path, *files: dict[str, Any], run_id: str = RUN_ID) -> list[Path]:
+    """Download files from a server that answers so; `{url}` in their URLs is its address."""
+    with RawServer(respond) as server:
+        service = service_for(server.url, limits=QUICK)
+        placed = [{**file, "url": str(file["url"]).replace("{url}", server.url)} for file in files]
+        return run(service, service.download_outputs(made(*placed, run_id=run_id), folder))
+
+
+def everything_in(folder: Path) -> list[str]:
+    """Return the names of all files below a folder, hidden ones included."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def content(request: Request) -> bytes:
+    """Answer each path with its own name."""
+    return answer(200, request.path.encode(), "image/png")
+
+
+# Where files go
+
+
+def test_files_are_called_by_their_run_and_their_own_name(tmp_path: Path) -> None:
+    """In the order of the outputs, in a folder that is made for them."""
+    folder = tmp_path / "a" / "b"
+    saved = save(
+        content, folder, {"filename": "two.png", "url": "{url}/2"}, {"filename": "one.png", "url": "{url}/1"}
+    )
+    assert saved == [folder / "01234567_two.png", folder / "01234567_one.png"]
+    assert [path.read_bytes() for path in saved] == [b"/2", b"/1"]
+    assert everything_in(tmp_path) == ["a/b/01234567_one.png", "a/b/01234567_two.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..\\..\\windows\\win.ini",
+        "C:\\x.png",
+        "..",
+        ".",
+        "a/../../b.png",
+        "x\x00.png",
+        "x\n\x1b[31m.png",
+        "\u202egnp.exe",
+        "con.png",
+        "NUL",
+        "~root/.ssh/id",
+        " . ",
+        "a" * 5000 + ".png",
+        "🦊" * 300 + ".png",
+        "a." + "b" * 400,
+        "name?.png",
+        "*",
+        "|rm -rf",
+        "-rf",
+    ],
+)
+def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
+    """Whatever the server calls a file, it is one plain file in the folder."""
+    folder = tmp_path / "inside"
+    (saved,) = save(content, folder, {"filename": name, "url": "{url}/x"})
+    assert saved.parent == folder
+    assert everything_in(tmp_path) == [f"inside/{saved.name}"]
+    assert saved.name.isprintable()
+
+
+@pytest.mark.parametrize("run_id", ["../../..", "/etc/x", "..\\..", "", "\x00\x00", "con"])
+def test_no_id_of_a_run_leaves_the_folder(tmp_path: Path, run_id: str) -> None:
+    """It comes from the server, too."""
+    folder = tmp_path / "inside"
+    (saved,) = save(content, folder, {"filename": "a.png", "url": "{url}/x"}, run_id=run_id)
+    assert saved.parent == folder
+    assert everything_in(tmp_path) == [f"inside/{saved.name}"]
+
+
+@given(st.text(max_size=300))
+@settings(deadline=None, derandomize=True, database=None)
+def test_any_name_becomes_a_safe_one(name: str) -> None:
+    """No separator, no control character, short enough for a file system, and safe when made safe again."""
+    safe = safe_name(name)
+    assert safe == Path(safe).name
+    assert safe not in ("", ".", "..")
+    assert len(safe.encode()) <= 200
+    assert not set(safe) & set('/\\<>:"|?*\x00\n')
+    assert safe_name(safe) == safe
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("ComfyUI_00001_.png", "ComfyUI_00001_.png"),
+        ("été 2026.png", "été 2026.png"),
+        ("e\u0301te\u0301.png", "été.png"),
+        ("archive.tar.gz", "archive.tar.gz"),
+        ("nul.txt", "output.txt"),
+        ("COM1", "output"),
+        ("a b.png ", "a b.png"),
+        ("🦊" * 100 + ".png", "🦊" * 49 + ".png"),
+    ],
+)
+def test_good_names_stay_what_they_are(name: str, safe: str) -> None:
+    """Only what no system could keep is changed; the ending stays."""
+    assert safe_name(name) == safe
+
+
+def test_two_of_a_name_are_both_kept(tmp_path: Path) -> None:
+    """Also where the file system does not tell capitals apart."""
+    saved = save(
+        content,
+        tmp_path,
+        {"filename": "a.png", "url": "{url}/1"},
+        {"filename": "A.png", "url": "{url}/2", "subfolder": "x"},
+        {"filename": "a.png", "url": "{url}/3", "subfolder": "y"},
+    )
+    assert [path.name for path in saved] == ["01234567_a.png", "01234567_A_2.png", "01234567_a_3.png"]
+    assert [path.read_bytes() for path in saved] == [b"/1", b"/2", b"/3"]
+
+
+def test_saving_again_writes_the_same_files_again(tmp_path: Path) -> None:
+    """And never those of another run, or other files."""
+    (tmp_path / "a.png").write_bytes(b"mine")
+    file = {"filename": "a.png", "url": "{url}/1"}
+    first = save(content, tmp_path, file)
+    assert save(content, tmp_path, file) == first
+    save(content, tmp_path, file, run_id="fedcba9876543210")
+    assert everything_in(tmp_path) == ["01234567_a.png", "a.png", "fedcba98_a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as on POSIX")
+def test_saved_files_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:
+    """As any file that the user makes: by the umask."""
+    (saved,) = save(content, tmp_path, {"filename": "a.png", "url": "{url}/1"})
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert stat.S_IMODE(saved.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+# Half files
+
+
+def interrupted(steps: Iterable[Step]) -> Any:
+    """Return how a server answers that gives these steps for a file."""
+    return lambda _: list(steps)
+
+
+WHOLE = answer(200, b"0123456789" * 10_000, "image/png")
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind", "words"),
+    [
+        ([DROP], TransportError, "broke off while it was fetched from 127.0.0.1"),
+        ([WHOLE[:50], DROP], TransportError, "broke off"),
+        ([WHOLE[:-1], DROP], TransportError, "broke off"),
+        ([text_answer("expired", 403)], ApiError, r"\(403\); its link may have expired: read the run again"),
+        ([text_answer("gone", 404)], ApiError, r"could not be fetched from 127.0.0.1 \(404\)"),
+        ([answer(302, b"")], ApiError, r"\(302\)"),
+        ([answer(302, b"", location="file:///etc/passwd")], TransportError, "broke off"),
+        ([answer(302, b"", location="http://[::1")], TransportError, "broke off"),
+    ],
+)
+def test_a_file_that_does_not_come_whole_leaves_nothing(
+    tmp_path: Path, steps: list[Step], kind: type[Exception], words: str
+) -> None:
+    """Not under its name, not under another one; and what stood there before still does."""
+    before = tmp_path / "01234567_a.png"
+    before.write_bytes(b"the whole one of yesterday")
+    with pytest.raises(kind, match=words):
+        save(interrupted(steps), tmp_path, {"filename": "a.png", "url": "{url}/1"})
+    assert everything_in(tmp_path) == [before.name]
+    assert before.read_bytes() == b"the whole one of yesterday"
+
+
+@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "javascript:alert(1)", "data:text/plain,x", "http://[::1", "ftp://h/x"])
+def test_what_has_no_web_address_is_not_fetched(tmp_path: Path, url: str) -> None:
+    """Nothing of this machine is read because a server says so."""
+    service = service_for("http://127.0.0.1:9")
+    file = ResultFile("image", "a.png", url, None, None, None, None, RUN_ID)
+    if url:
+        with pytest.raises(TransportError, match="The output 'a.png' has no web address"):
+            run(service, read(service, file))
+    else:
+        with pytest.raises(TransportError, match="broke off"):
+            run(service, read(service, file))
+
+
+async def read(service: ComfyUIService, file: ResultFile) -> bytes:
+    """Return the content of a file."""
+    return await read_file(file, service.client.transport)
+
+
+# The key
+
+
+def test_the_key_does_not_go_to_where_files_are_stored(tmp_path: Path) -> None:
+    """Neither to the host in the URL nor to where that sends the client on."""
+    with RawServer(content) as store:
+
+        def respond(_: Request) -> bytes:
+            return answer(302, b"", location=f"{store.url}/stored")
+
+        with RawServer(respond) as server:
+            service = service_for(server.url)
+            (saved,) = run(
+                service, service.download_outputs(made({"filename": "a.png", "url": f"{server.url}/f"}), tmp_path)
+            )
+            asked = [*server.requests, *store.requests]
+    assert saved.read_bytes() == b"/stored"
+    assert len(asked) == 2
+    assert all("authorization" not in request.headers for request in asked)
+
+
+# On a whole server
+
+
+def test_the_picture_of_a_run_is_saved(service: ComfyUIService, tmp_path: Path) -> None:
+    """By the id of the run; a picture that can be opened."""
+    run_id = run(service, service.submit_request(workflow="text2img", inputs={"seed": 7, "width": 64, "height": 64}))
+    run(service, service.wait_for_completion(run_id, timeout=10))
+    (saved,) = run(service, service.download_outputs(run_id, tmp_path))
+    assert saved.name.startswith(f"{run_id[:8]}_")
+    with Image.open(saved) as picture:
+        assert picture.size == (64, 64)
+    (file,) = run(service, service.get_results(run_id))
+    assert (file.kind, file.node_class) == ("image", "SaveImage"), "the class is looked up in the graph"
+    assert run(service, read(service, file)) == saved.read_bytes()
+
+
+def test_a_run_that_made_nothing_saves_nothing(service: ComfyUIService, tmp_path: Path) -> None:
+    """The folder is there and empty."""
+    run_id = run(service, service.submit_request(workflow="text2img", inputs={"prompt": "__fail__", "seed": 7}))
+    run(service, service.wait_for_completion(run_id, timeout=10))
+    assert run(service, service.download_outputs(run_id, tmp_path / "new")) == []
+    assert (tmp_path / "new").is_dir()
+    with pytest.raises(NotFoundError):
+        run(service, service.download_outputs("malformed", tmp_path))
+
+
+def test_a_text_that_a_run_made_is_saved_as_a_file(tmp_path: Path) -> None:
+    """It came with the answer: nothing is fetched for it."""
+    service = service_for("http://127.0.0.1:9")
+    output = Output(data={"text": ["a caption", "ünother"]}, node_meta={"node_id": "4", "node_class": "ShowText"})
+    saved = run(service, service.download_outputs(Run(id=RUN_ID, outputs=[output]), tmp_path))
+    assert [path.name for path in saved] == ["01234567_text_4.txt", "01234567_text_4_2.txt"]
+    assert [path.read_text("utf-8") for path in saved] == ["a caption", "ünother"]
+
+
+# Uploads
+
+
+def test_a_file_is_uploaded_and_its_url_comes_back(service: ComfyUIService, sandbox: Sandbox, tmp_path: Path) -> None:
+    """From a path, from text that is a path, or from bytes with a name; a run can use it."""
+    picture = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(picture, "PNG")
+    path = tmp_path / "my picture.png"
+    path.write_bytes(picture.getvalue())
+    for given, name in [(path, None), (str(path), None), (picture.getvalue(), "x.png"), (path, "other.png")]:
+        url = run(service, service.upload_file(given, name))
+        assert url.startswith(sandbox.url)
+        assert url.endswith(".png")
+    prepared = run(service, service.prepare("inpaint", {"input_image": url, "mask_image": url}))
+    assert prepared.ok
+
+
+def test_what_cannot_be_uploaded_is_said_before(
+    service: ComfyUIService, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such file, a folder, bytes without a name, too large: nothing is sent."""
+    (tmp_path / "big.png").write_bytes(b"x" * 101)
+    monkeypatch.setattr(comfyui, "MAX_UPLOAD", 100)
+    for given, name, words in [
+        (tmp_path / "missing.png", None, r"There is no file .*missing\.png"),
+        (tmp_path, None, "There is no file"),
+        (b"x", None, "Bytes need a name="),
+        (tmp_path / "big.png", None, "larger than the 250 MB"),
+        (b"x" * 101, "a.png", "larger than the 250 MB"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            run(service, service.upload_file(given, name))
+    assert sandbox.counters.total == 0
+
+
+def test_what_the_server_refuses_is_an_error(service: ComfyUIService, tmp_path: Path) -> None:
+    """It goes by the ending of the name alone."""
+    with pytest.raises(ApiError, match="Unsupported file type"):
+        run(service, service.upload_file(b"a,b", "table.csv"))
+
+
+def test_an_upload_that_names_no_url_is_an_error() -> None:
+    """There would be nothing to give to a run."""
+    with RawServer(lambda r: json_answer([]) if r.method == "GET" else json_answer({"file_id": "f"})) as server:
+        service = service_for(server.url)
+        with pytest.raises(ApiError, match=r"took the upload of a\.png but named no URL"):
+            run(service, service.upload_file(b"x", "a.png"))
