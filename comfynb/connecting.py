@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from comfynb.api.connections import Limits
 from comfynb.api.opening import open_client
-from comfynb.api.transport import Transport
 from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
 from comfynb.core import Core, Face
 from comfynb.errors import ConfigurationError
@@ -105,14 +104,14 @@ def connect(
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, Face(runner))
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
-    weakref.finalize(core, _let_go, runner, client.transport, started)
+    weakref.finalize(core, _let_go, runner, workflows, started)
     return Workspace(core, sandbox=sandbox or None, owned=started is not None)
 
 
-def _let_go(runner: Runner, transport: Transport, sandbox: Sandbox | None) -> None:
+def _let_go(runner: Runner, service: WorkflowsService, sandbox: Sandbox | None) -> None:
     """Close what nobody can use any more."""
     if isinstance(runner, IOThread):
-        closed = runner.start(transport.aclose)
+        closed = runner.start(service.aclose)
         if threading.current_thread().name != THREAD_NAME:
             with suppress(Exception):  # connections are closed by their end, whatever goes wrong here
                 closed.result(2.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ from comfynb.rules.text import tidy
 from comfynb.services.cache import Entry, served, together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.prepared import Prepared
-from comfynb.services.references import reference
+from comfynb.services.references import looks_like_id, reference
 from comfynb.services.workflows import WorkflowsService
 from comfynb.warnings import ComfyWarning, PartialResultWarning
 
@@ -55,10 +56,8 @@ class Face:
     def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run it and show what it wanted to tell, here."""
         told: list[ComfyWarning] = []
-        try:
+        with _shown(told):
             return self.runner.run(_telling(function, told))
-        finally:
-            show(told)
 
     async def aread(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do as `read` does, awaited."""
@@ -70,14 +69,23 @@ class Face:
     async def acall(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do as `call` does, awaited."""
         told: list[ComfyWarning] = []
-        try:
+        with _shown(told):
             return await self.runner.arun(_telling(function, told))
-        finally:
-            show(told)
 
     def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         """Start it and return at once."""
         return self.runner.start(function)
+
+
+@contextmanager
+def _shown(told: list[ComfyWarning]) -> Iterator[None]:
+    """Show what is told while this is entered, when it ends; what a result lacks is of no interest without one."""
+    try:
+        yield
+    except BaseException:
+        show([warning for warning in told if not isinstance(warning, PartialResultWarning)])
+        raise
+    show(told)
 
 
 def _telling(
@@ -142,7 +150,7 @@ class Core:
         service = self.catalogue
         owner = await service.find_workflow(workflow, refresh=refresh) if workflow is not None else None
         listed, workflows, machines = await together(
-            service.deployments_entry(refresh=refresh), service.workflows_entry(), service.machines_entry()
+            service.deployments_entry(refresh=refresh), service.workflows_entry(refresh=refresh), service.machines_entry()
         )
 
         def build() -> pd.DataFrame:
@@ -346,7 +354,7 @@ class Core:
         try:
             found = await service.get_machine_by_id((await service.find_machine(machine)).id)
         except NotFoundError:
-            if not _looks_like_id(wanted):
+            if not looks_like_id(wanted):
                 raise
             found = await service.get_machine_by_id(wanted)
         deployments, workflows = await together(service.get_deployments(), service.get_workflows())
@@ -392,7 +400,3 @@ def _few(names: list[str]) -> str:
 
 def _made(row: ListedRun) -> datetime:
     return row.created_at or datetime.min.replace(tzinfo=UTC)
-
-
-def _looks_like_id(text: str) -> bool:
-    return len(text) >= 32 and all(c in "0123456789abcdefABCDEF-" for c in text)

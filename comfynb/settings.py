@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,7 @@ def check_key(key: str) -> SecretStr:
     ConfigurationError
         If it cannot: white space in it, or characters that no key has.
     """
-    text = key.strip().strip("\"'")
-    if text.lower().startswith("bearer "):
-        text = text[7:].strip()
+    text = re.sub(r"^bearer(\s+|$)", "", key.strip().strip("\"'").strip(), flags=re.IGNORECASE)
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigurationError(
             "The API key has characters that no key has, or is empty; copy it again from the API Keys section of your "

@@ -454,7 +454,7 @@ class Workspace:
 
     def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
-        self._core.face.call(self._core.catalogue.client.transport.aclose)
+        self._core.face.call(self._core.catalogue.aclose)
         if self._owns_sandbox and self._sandbox is not None:
             self._sandbox.stop()
 

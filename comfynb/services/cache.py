@@ -67,6 +67,7 @@ class Cache:
         self._lock = threading.RLock()
         self._entries: TLRUCache[str, Entry[Any]] = TLRUCache(size, lambda _key, entry, now: now + entry.ttl, timer)
         self._fetching: dict[tuple[str, asyncio.AbstractEventLoop], _Flight] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._dropped: dict[str, int] = {}
         self._numbers = count(1)
 
@@ -111,12 +112,14 @@ class Cache:
                 number = next(self._numbers)
                 flight = _Flight(asyncio.ensure_future(self._fetch(key, fetch, ttl, marks, number)), marks)
                 self._fetching[asked] = flight
+                self._tasks.add(flight.task)
                 flight.task.add_done_callback(lambda done: self._landed(asked, done))
         # One asker that gives up must not take the answer from the others.
         return cast("Entry[T]", await asyncio.shield(flight.task))
 
     def _landed(self, asked: tuple[str, asyncio.AbstractEventLoop], task: asyncio.Task[Any]) -> None:
         with self._lock:
+            self._tasks.discard(task)
             if (flight := self._fetching.get(asked)) is not None and flight.task is task:
                 del self._fetching[asked]
         if not task.cancelled():
@@ -151,6 +154,14 @@ class Cache:
             for asked in [a for a, f in self._fetching.items() if not tags or f.tags.intersection(tags)]:
                 del self._fetching[asked]
         return len(gone)
+
+    async def end(self) -> None:
+        """Cancel the fetches of this event loop that are under way, so that none opens a connection any more."""
+        with self._lock:
+            tasks = [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def age(self, entry: Entry[Any]) -> float:
         """Return how many seconds ago an entry was kept."""

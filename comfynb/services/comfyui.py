@@ -99,7 +99,7 @@ class ComfyUIService:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.client.transport.aclose()
+        await self.workflows.aclose()
 
     # -- before a run -------------------------------------------------------------------------------------------
 

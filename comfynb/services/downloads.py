@@ -27,7 +27,7 @@ def safe_name(name: str, fallback: str = "output") -> str:
     ('passwd', 'c_d.png', 'output')
     """
     base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join("_" if unicodedata.category(c)[0] == "C" or c in '<>:"|?*' else c for c in base)
+    kept = "".join("_" if c in '<>:"|?*' or not c.isprintable() else c for c in base)
     kept = kept.strip(" .")
     if not kept or kept.partition(".")[0].strip().lower() in _RESERVED:
         kept = f"{fallback}{Path(kept).suffix}" if kept else fallback

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from comfynb.errors import InputError
 
@@ -49,6 +50,21 @@ def is_deployment(thing: Any) -> bool:
     return not isinstance(thing, str) and bool(
         _get(thing, "id") and _get(thing, "environment") and _get(thing, "workflow_id")
     )
+
+
+def looks_like_id(text: str) -> bool:
+    """Whether a text is an id, as the server makes them, rather than a name.
+
+    Examples
+    --------
+    >>> looks_like_id("00000000-0000-4000-8000-000000000000"), looks_like_id("text2img")
+    (True, False)
+    """
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _get(thing: Any, field: str) -> Any:

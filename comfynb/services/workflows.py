@@ -20,7 +20,7 @@ from comfynb.rules.pricing import price_table
 from comfynb.rules.validation import MergedInputs, check_problems, merge_inputs
 from comfynb.services.cache import Cache, Entry, together
 from comfynb.services.isolation import BrokenDeployment, DeploymentList, Reading, name_broken, read_list
-from comfynb.services.references import is_deployment, reference
+from comfynb.services.references import is_deployment, looks_like_id, reference
 from comfynb.warnings import PartialResultWarning
 
 FOREVER = 7 * 24 * 3600.0
@@ -94,6 +94,11 @@ class WorkflowsService:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is being read, and close the connections of this event loop."""
+        await self.cache.end()
         await self.client.transport.aclose()
 
     # -- workflows ----------------------------------------------------------------------------------------------
@@ -341,6 +346,10 @@ class WorkflowsService:
         given = await self.deployment_given(thing)
         if given is not None:
             return given
+        wanted = reference(thing, "workflow")
+        if looks_like_id(wanted) and all(workflow.id != wanted for workflow in await self.get_workflows()):
+            # It may have been made since the list was read; if not, that is what is missing.
+            return await self.get_deployment_by_id(wanted)
         owner = await self.find_workflow(thing)
         found = await self.choose_deployment(owner, environment)
         if found is None:

@@ -180,7 +180,7 @@ def test_no_row_is_ever_lost(model: type[BaseModel]) -> None:
     fields = st.dictionaries(st.sampled_from(sorted(model.model_fields)), ANYTHING, max_size=4)
 
     @given(st.lists(fields, max_size=4))
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=30, deadline=None, database=None, derandomize=True)
     def holds(rows: list[dict[str, Any]]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SchemaDriftWarning)

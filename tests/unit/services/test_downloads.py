@@ -115,7 +115,8 @@ def test_any_name_becomes_a_safe_one(name: str) -> None:
     assert safe == Path(safe).name
     assert safe not in ("", ".", "..")
     assert len(safe.encode()) <= 200
-    assert not set(safe) & set('/\\<>:"|?*\x00\n')
+    assert not set(safe) & set('/\\<>:"|?*')
+    assert safe.isprintable()
     assert safe_name(safe) == safe
 
 
