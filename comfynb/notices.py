@@ -6,17 +6,19 @@ time. So the layers below call `notice`, and the face that the user touches coll
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from comfynb.warnings import ComfyWarning
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
+_BETWEEN = contextlib.__file__
+"""Its frames stand between ours where a context manager shows what was collected."""
 _collected: contextvars.ContextVar[list[ComfyWarning] | None] = contextvars.ContextVar("comfynb_notices", default=None)
 
 
@@ -29,7 +31,7 @@ def notice(warning: ComfyWarning) -> None:
         collected.append(warning)
 
 
-@contextmanager
+@contextlib.contextmanager
 def collecting(into: list[ComfyWarning]) -> Iterator[None]:
     """Collect notices instead of showing them, in this context and the tasks that it starts."""
     token = _collected.set(into)
@@ -48,6 +50,6 @@ def show(collected: Sequence[ComfyWarning]) -> None:
 def _callers_level() -> int:
     """Return the `stacklevel` for `warnings.warn` in this function's caller that points outside comfynb."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _BETWEEN)):
         level, frame = level + 1, frame.f_back
     return level

@@ -20,13 +20,10 @@ def sandbox(
     """
     from comfynb.sandbox import Sandbox
 
-    server = Sandbox(port=port, seed=seed, speed=speed)
     try:
-        server.start()
+        server = Sandbox(port=port, seed=seed, speed=speed).start()
     except OSError as error:
-        raise ConfigurationError(
-            f"Port {port} on 127.0.0.1 cannot be used ({error.strerror}); try --port 0."
-        ) from error
+        raise ConfigurationError(f"{error} Try --port 0.") from error
     try:
         typer.echo(f"A ComfyDeploy sandbox serves at {server.url}. In a notebook or a shell:\n")
         typer.echo(f'  ws = comfynb.connect("{server.url}", "{server.api_key}")\n')

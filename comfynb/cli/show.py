@@ -57,6 +57,6 @@ def cell(value: Any) -> str:
     """Return a value as it is shown in a table."""
     if isinstance(value, tuple | list):
         return ", ".join(cell(part) for part in value)
-    if value is None or value != value or str(value) == "<NA>":
-        return "-"
-    return tidy(str(value), 80)
+    text = str(value)
+    # pandas' NA is not to be compared, and neither it nor NaN is worth an import here.
+    return "-" if text in ("None", "nan", "NaT", "<NA>") else tidy(text, 80)

@@ -43,6 +43,7 @@ def workflow(
         if not execute:
             show.as_json(_prepared(prepared)) if as_json else typer.echo(repr(prepared))
             return 0 if prepared.ok else 2 if prepared.problems else 1
+        prepared.check()  # before anything is sent, since only the good inputs go on from here
         show.line(f"{prepared.name} runs on {prepared.route}.", err=True)
         run = ws.submit(name, prepared.inputs.send, **options)
         show.line(f"run {run.id}", err=True)

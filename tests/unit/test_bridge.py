@@ -125,6 +125,7 @@ def test_ctrl_c_ends_a_call_and_what_it_began() -> None:
 
     def interrupt() -> None:
         endless.began.wait(5)
+        time.sleep(0.1)  # until the call waits
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
