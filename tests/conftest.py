@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unit tests find no settings in the environment."""
+    """Take the settings out of the environment of unit tests."""
     if UNIT in request.path.parents:
         for name in SETTINGS:
             monkeypatch.delenv(name, raising=False)
@@ -42,7 +42,7 @@ def _server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_server: Sandbox) -> Sandbox:
-    """A local ComfyDeploy as it is at its start, whose machines are quick."""
+    """Return a local ComfyDeploy as it is at its start, whose machines are quick."""
     _server.knobs.change(**{knob.name: getattr(Knobs(speed=SPEED), knob.name) for knob in dataclasses.fields(Knobs)})
     _server.reset()
     return _server

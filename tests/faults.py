@@ -101,7 +101,7 @@ class Request:
         return self.target.partition("?")[0]
 
     def json(self) -> Any:
-        """The body, decoded."""
+        """Return the body, decoded."""
         return json.loads(self.body)
 
 

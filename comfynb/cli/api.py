@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from comfynb.cli import show
+from comfynb.display.html import bare_url
 from comfynb.display.markdown import markdown_table
 from comfynb.errors import ConfigurationError
 
@@ -39,12 +40,13 @@ def api(
 
 
 def _configuration(ws: Workspace) -> None:
+    webhook = ws.facts().webhook
     show.heading("Configuration")
     show.facts(
         [
             ("COMFY_DEPLOY_API_URL", f"{ws.url} (the sandbox)" if ws.sandbox else ws.url),
             ("COMFY_DEPLOY_API_KEY", "made by the sandbox" if ws.sandbox else "set"),
-            ("WEBHOOK_URL", ws.facts().webhook or "not set"),
+            ("WEBHOOK_URL", (bare_url(webhook) or "set") if webhook else "not set"),
         ]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfynb.frames.catalog import catalog_frame
 from comfynb.frames.deployments import deployments_frame
+from comfynb.frames.explore import explore_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
 from comfynb.frames.outputs import outputs_frame
@@ -19,6 +20,7 @@ __all__ = [
     "Table",
     "catalog_frame",
     "deployments_frame",
+    "explore_frame",
     "inputs_frame",
     "machines_frame",
     "outputs_frame",

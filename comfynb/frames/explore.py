@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import pandas as pd
 
@@ -13,8 +14,21 @@ from comfynb.services.exploring import Probe
 __all__ = ["explore_frame"]
 
 
-def explore_frame(probes: Iterable[Probe]) -> pd.DataFrame:
-    """Return one row per path, in the order in which they were asked for."""
+def explore_frame(probes: Iterable[Probe], *, source: str = "", as_of: datetime | None = None) -> pd.DataFrame:
+    """Return one row per path, in the order in which they were asked for.
+
+    Parameters
+    ----------
+    probes : iterable of Probe
+        The rows.
+    source, as_of
+        For the table's `attrs`; see `comfynb.frames.build.frame`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as `TABLES["explore"]` declares them.
+    """
     rows = list(probes)
     return frame(
         TABLES["explore"],
@@ -27,4 +41,6 @@ def explore_frame(probes: Iterable[Probe]) -> pd.DataFrame:
             "exists": [row.verdict.exists for row in rows],
             "verdict": [row.verdict.words for row in rows],
         },
+        source=source,
+        as_of=as_of,
     )

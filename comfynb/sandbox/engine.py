@@ -165,7 +165,7 @@ class Engine:
             words |= {"__step_back__"}
         if not past and knobs.take("stuck_next"):
             words |= {"__freeze__"}
-        run.prompt = prepare(asked.workflow_api, asked.workflow, asked.inputs, self._draw(run_id))
+        run.prompt = prepare(asked.workflow_api, asked.workflow, asked.inputs, self._draw(run_id), world.installed)
         plan = make_plan(
             run.prompt,
             Situation(

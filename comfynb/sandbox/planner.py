@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from comfynb.sandbox.failure import Failure, failure_data, find_failure, number
-from comfynb.sandbox.nodes import node_class
 from comfynb.sandbox.plan import Output, Plan, Situation, State, float4, single
 from comfynb.sandbox.prompt import Prompt, Verdict
 from comfynb.sandbox.rejection import half_rejection, rejection
@@ -167,7 +166,7 @@ class _Planner:
         return f"{class_type}{inputs}"
 
     def _seconds(self, node_id: str, class_type: str) -> float:
-        seconds = node_class(class_type).seconds
+        seconds = self.prompt.installed.of(class_type).seconds
         if class_type != "KSampler":
             return seconds
         steps = number(self.prompt.inputs_of(node_id).get("steps"), 20)
@@ -198,7 +197,7 @@ class _Planner:
 
     def _uploads_of(self, step: _Step, done: float) -> None:
         """Write down when the files of an output node will be there."""
-        made = node_class(step.class_type)
+        made = self.prompt.installed.of(step.class_type)
         silent = self.words & {"__no_outputs__", "__preview_only__", "__text_only__"}
         if not made.makes or made.makes == "preview" or (silent and made.makes != "text"):
             return

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from comfynb.sandbox.nodes import is_known, node_class
+from comfynb.sandbox.installed import STANDARD, Installed
 from comfynb.sandbox.values import MISSING, BadValueError, is_input, is_link, seen_value, written_value
 
 __all__ = ["Prompt", "Verdict", "prepare"]
@@ -52,6 +52,8 @@ class Prompt:
     """Node ids in the order of execution."""
     faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Why nodes were refused, by node id, in ComfyUI's words."""
+    installed: Installed = STANDARD
+    """What the machine has installed."""
 
     def resolve(self, value: Any, depth: int = 0) -> Any:
         """Follow a link to the value that arrives; a link to something that is no value stays None."""
@@ -86,6 +88,7 @@ def prepare(
     workflow: dict[str, Any] | None,
     inputs: dict[str, Any],
     draw: Callable[[str, int, int], int],
+    installed: Installed = STANDARD,
 ) -> Prompt:
     """Write the inputs of a run into a graph, and check it.
 
@@ -99,6 +102,8 @@ def prepare(
         The inputs of the run; unknown names do nothing.
     draw : callable
         Draws a number for a node id between two bounds.
+    installed : Installed
+        Which classes of nodes the machine has.
     """
     graph = {node_id: _copy(node) for node_id, node in workflow_api.items()}
     fixed = _fixed_seeds(workflow)
@@ -123,7 +128,7 @@ def prepare(
         # A default may be a link: then the input gives what that node gives.
         if is_link(value):
             values[node_id] = values.get(value[0], "linked")
-    return _check(Prompt(graph, values, Verdict.ACCEPTED, [], faults))
+    return _check(Prompt(graph, values, Verdict.ACCEPTED, [], faults, installed))
 
 
 def _copy(node: Any) -> dict[str, Any]:
@@ -150,8 +155,8 @@ def _fixed_seeds(workflow: dict[str, Any] | None) -> set[str]:
 
 def _check(prompt: Prompt) -> Prompt:
     graph = prompt.graph
-    ends = [node_id for node_id in graph if node_class(prompt.class_of(node_id)).ends]
-    if not ends or any(not is_known(prompt.class_of(node_id)) for node_id in graph):
+    ends = [node_id for node_id in graph if prompt.installed.of(prompt.class_of(node_id)).ends]
+    if not ends or any(not prompt.installed.knows(prompt.class_of(node_id)) for node_id in graph):
         prompt.verdict = Verdict.UNKNOWN
         return prompt
     good: list[str] = []
@@ -178,7 +183,7 @@ def _walk(prompt: Prompt, node_id: str, order: dict[str, int]) -> None:
     # Numbered on the way in as well, so that a circle of links ends.
     order[node_id] = 0
     inputs = prompt.graph[node_id]["inputs"]
-    for name in node_class(prompt.class_of(node_id)).required:
+    for name in prompt.installed.of(prompt.class_of(node_id)).required:
         if name not in inputs:
             fault = _fault("required_input_missing", "Required input is missing", name, input_name=name)
             prompt.faults.setdefault(node_id, fault)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfynb.sandbox.nodes import node_class
 from comfynb.sandbox.prompt import Prompt
 
 __all__ = ["half_rejection", "rejection"]
@@ -12,7 +11,7 @@ __all__ = ["half_rejection", "rejection"]
 
 def _node_errors(prompt: Prompt) -> dict[str, Any]:
     """Return why nodes were refused, as the machine posts it."""
-    ends = [node_id for node_id in prompt.graph if node_class(prompt.class_of(node_id)).ends]
+    ends = [node_id for node_id in prompt.graph if prompt.installed.of(prompt.class_of(node_id)).ends]
     return {
         "node_errors": {
             node_id: {"errors": [fault], "class_type": prompt.class_of(node_id), "dependent_outputs": ends}

@@ -15,6 +15,7 @@ from comfynb.sandbox.knobs import Knobs
 
 if TYPE_CHECKING:
     from comfynb.sandbox.app import App
+    from comfynb.sandbox.world.loading import WorldSource
     from comfynb.sandbox.world.world import World
 
 __all__ = ["Sandbox"]
@@ -31,10 +32,18 @@ class Sandbox:
     ----------
     knobs : Knobs, optional
         What it does; see `Knobs`. It can be changed while the sandbox runs.
+    world : path or mapping, optional
+        What is in it instead of its own machines and workflows: the path of a TOML file, or the same as a mapping. See
+        `comfynb.sandbox.world.loading` for what stands in it.
     port : int
         Where it listens, on 127.0.0.1; 0 takes a free one.
     **knob_overrides
         Single knobs, such as ``speed=100``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the world cannot be read; the message names the file and every problem with it.
 
     Examples
     --------
@@ -44,12 +53,41 @@ class Sandbox:
     ...     workflows = httpx.get(f"{sandbox.url}/api/workflows", headers=key).json()
     >>> workflows[0]["name"]
     'text2img'
+
+    With a world of its own:
+
+    >>> import comfynb
+    >>> world = {
+    ...     "machines": [{"name": "studio"}, {"name": "cloud", "gpu": "A100"}],
+    ...     "workflows": [{"name": "product shots", "machine": "studio", "inputs": ["prompt"]}],
+    ...     "deployments": [{"workflow": "product shots", "environment": "production", "machine": "cloud"}],
+    ... }
+    >>> with Sandbox(world=world) as sandbox:
+    ...     ws = comfynb.connect(sandbox=sandbox)
+    ...     run = ws.run("product shots", prompt="a red shoe on white")
+    >>> run.status, run.machine_id == sandbox.world.machine_named("cloud").id
+    ('success', True)
     """
 
-    def __init__(self, knobs: Knobs | None = None, *, port: int = 0, **knob_overrides: Any) -> None:
+    def __init__(
+        self,
+        knobs: Knobs | None = None,
+        *,
+        world: WorldSource | None = None,
+        port: int = 0,
+        **knob_overrides: Any,
+    ) -> None:
         from comfynb.sandbox.app import App
         from comfynb.sandbox.world.build import build_world
+        from comfynb.sandbox.world.spec import BUILT_IN
 
+        self._spec = BUILT_IN
+        if world is not None:
+            from comfynb.sandbox.world.loading import load_world
+
+            self._spec = load_world(world)
+            if knobs is None and self._spec.history is not None:
+                knob_overrides.setdefault("history", self._spec.history)
         self.knobs = (knobs or Knobs()).change(**knob_overrides)
         # Bound at once, so that the address is known and stays ours; it listens from the start on.
         self._socket: socket.socket | None = _bound(port)
@@ -59,8 +97,7 @@ class Sandbox:
         self._thread: threading.Thread | None = None
         self._server: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        world, engine = build_world(self.knobs, f"{self.url}/files")
-        self._app = App(world, engine, self._drop, self.reset)
+        self._app = App(*build_world(self.knobs, f"{self.url}/files", self._spec), self._drop, self.reset)
 
     # What it is
 
@@ -219,7 +256,7 @@ class Sandbox:
         """Begin anew: the same world, counters at nothing. Knobs stay as they are."""
         from comfynb.sandbox.world.build import build_world
 
-        self._app.use(*build_world(self.knobs, f"{self.url}/files"))
+        self._app.use(*build_world(self.knobs, f"{self.url}/files", self._spec))
 
     def advance(self, seconds: float) -> None:
         """Let so many reported seconds go by at once, for machines and for the reported time.

@@ -172,7 +172,8 @@ class Submitter:
             # A run in the list may belong to a submit like this one whose answer is still on its way.
             await asyncio.sleep(0.1)
         return match_submits(
-            [vars(row) for row in rows],
+            # Only what the server said of them: what it left out rules nothing out.
+            [{name: getattr(row, name) for name in row.model_fields_set} for row in rows],
             version_id=prepared.version.id or None,
             deployment_id=prepared.deployment.id if prepared.deployment is not None else None,
             inputs=prepared.inputs.send,

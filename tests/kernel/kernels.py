@@ -125,7 +125,7 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         try:
             self._client.shutdown()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 15
             while self._manager.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.05)
             self.ended_by_itself = not self._manager.is_alive()

@@ -53,7 +53,7 @@ def test_an_interrupted_submit_is_finished(connected: Callable[[str, str], Kerne
         kernel = connected(proxy.url, sandbox.api_key)
         (warm,) = kernel.run("ws.prepare('text2img', prompt='x').ok")
         assert warm.value == "True"
-        sandbox.knobs.change(latency=1.5)
+        sandbox.knobs.change(latency=2.0)
         connections = proxy.connections
         (submitting,) = kernel.send("ws.submit('text2img', prompt='x')")
         # A submit has a connection of its own; all that comes before it is known already and asks nothing.

@@ -229,7 +229,7 @@ print(asyncio.run(cell()), runner.run(later) == os.getpid())
 
 
 def test_the_kernels_loop_runs_nested_calls() -> None:
-    """In a process of its own, since nest-asyncio changes asyncio for good: plain, nested, awaited, in the background."""
+    """Plain, nested, awaited, in the background; in a process of its own, since nest-asyncio stays for good."""
     code = """
 runner = KernelLoop()
 async def fails():
@@ -273,14 +273,16 @@ def pretend(monkeypatch: pytest.MonkeyPatch, name: str, version: str = "") -> No
 def test_the_kernels_loop_is_refused_where_it_loses_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence that says why and what to do."""
     pretend(monkeypatch, "ipykernel", "7.1.0")
-    with pytest.raises(ConfigurationError, match=r'loop="kernel"\) is not possible here: on ipykernel 7\.1\.0 .* Leave'):
+    with pytest.raises(
+        ConfigurationError, match=r'loop="kernel"\) is not possible here: on ipykernel 7\.1\.0 .* Leave'
+    ):
         choose("kernel")
 
 
 def test_the_kernels_loop_is_refused_on_a_python_where_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """From 3.14 on."""
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
-    with pytest.raises(ConfigurationError, match="Python 3.14"):
+    with pytest.raises(ConfigurationError, match=r"Python 3\.14"):
         choose("kernel")
 
 
@@ -297,5 +299,5 @@ def test_colab_gets_the_kernels_loop_by_itself(monkeypatch: pytest.MonkeyPatch) 
 
 def test_another_loop_is_an_error() -> None:
     """The message names both that there are."""
-    with pytest.raises(ConfigurationError, match="loop='tread' is unknown; it is \"thread\" .* or \"kernel\""):
+    with pytest.raises(ConfigurationError, match=r'"thread" \(the default\) or "kernel"'):
         choose("tread")

@@ -18,7 +18,7 @@ from comfynb.settings import check_key, find_upwards, read_settings
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a folder for notebooks, in which the kernel runs."""
+    """Return a project with a folder for notebooks, in which the kernel runs."""
     (tmp_path / "pyproject.toml").touch()
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
@@ -99,7 +99,13 @@ def test_the_environment_goes_before_the_file(project: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "line", ["COMFY_DEPLOY_API_KEY={}", 'COMFY_DEPLOY_API_KEY="{}"', "export COMFY_DEPLOY_API_KEY='{}'", "COMFY_DEPLOY_API_KEY = {}"]
+    "line",
+    [
+        "COMFY_DEPLOY_API_KEY={}",
+        'COMFY_DEPLOY_API_KEY="{}"',
+        "export COMFY_DEPLOY_API_KEY='{}'",
+        "COMFY_DEPLOY_API_KEY = {}",
+    ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_files_are_written_in_several_ways(project: Path, line: str, encoding: str) -> None:
@@ -136,7 +142,11 @@ def test_a_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
     python_path = os.pathsep.join(path for path in sys.path if path)
     environment = {**os.environ, "PYTHONPATH": python_path}
     found = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "gone")], capture_output=True, text=True, env=environment, timeout=60
+        [sys.executable, "-c", code, str(tmp_path / "gone")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
     )
     assert "The working directory cannot be read" in found.stdout, found.stderr
 
@@ -154,7 +164,8 @@ def test_a_key_is_taken_as_it_is_pasted(pasted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "  ", '""', "Bearer ", "two words", "line\nbreak", "line\r\nX-Evil: 1", "nul\x00", "schlüssel", "a\tb"]
+    "wrong",
+    ["", "  ", '""', "Bearer ", "two words", "line\nbreak", "line\r\nX-Evil: 1", "nul\x00", "schlüssel", "a\tb"],
 )
 def test_a_key_that_cannot_be_sent_is_refused(wrong: str) -> None:
     """It would break the header; the message says where keys are, and does not repeat it."""

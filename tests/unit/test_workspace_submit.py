@@ -137,9 +137,7 @@ def test_production_is_meant_unless_told_otherwise(ws: comfynb.Workspace, sandbo
     assert of_staging.machine_id == machine_id(sandbox, "serverless-a10g")
 
 
-def test_the_only_deployment_is_meant_when_there_is_none_in_production(
-    ws: comfynb.Workspace, sandbox: Sandbox
-) -> None:
+def test_the_only_deployment_is_meant_when_there_is_none_in_production(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """Whatever its environment."""
     made = ws.create_deployment("wallpaper of the day", machine="studio-classic-b (RTX 4090)", environment="staging")
     assert server_run(sandbox, ws.submit("wallpaper of the day")).deployment_id == made.id

@@ -71,9 +71,7 @@ def test_outputs_and_timeline_keep_their_schema_when_there_are_none(ws: comfynb.
 
 
 @pytest.mark.parametrize("kind", READS)
-def test_times_are_utc_texts_are_texts_and_cells_of_several_things_are_tuples(
-    ws: comfynb.Workspace, kind: str
-) -> None:
+def test_times_are_utc_texts_are_texts_and_cells_of_several_things_are_tuples(ws: comfynb.Workspace, kind: str) -> None:
     """So that they can be compared, hashed and grouped."""
     frame = READS[kind](ws)
     for column in comfynb.TABLES[kind]:
@@ -236,9 +234,7 @@ def test_what_the_server_cannot_give_is_told_and_the_rest_is_given(ws: comfynb.W
 
 
 @pytest.mark.parametrize("kind", CACHED)
-def test_a_repeated_read_makes_no_request_within_its_time(
-    ws: comfynb.Workspace, sandbox: Sandbox, kind: str
-) -> None:
+def test_a_repeated_read_makes_no_request_within_its_time(ws: comfynb.Workspace, sandbox: Sandbox, kind: str) -> None:
     """And one after `reload`."""
     READS[kind](ws)
     first = sandbox.counters.total

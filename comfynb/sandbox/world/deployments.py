@@ -16,7 +16,7 @@ PAUSED = "render-farm-2"
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSpec:
-    """A deployment: names of workflow and machine, number of the version; `fluid` ones hide from the plain list."""
+    """A deployment: keys of workflow and machine, number of the version; `fluid` ones hide from the plain list."""
 
     workflow: str
     environment: str

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from comfynb.rules.graph_nodes import nodes_of
+from comfynb.sandbox import failure
 from comfynb.sandbox.engine import Engine, Submit
 from comfynb.sandbox.plan import State
 from comfynb.sandbox.world.records import Deployment, Tenant
@@ -39,7 +41,7 @@ def add_history(engine: Engine) -> None:
     deployments = list(world.deployments.values())
     weights = [_weight(engine, each) for each in deployments]
     start = world.knobs.start - timedelta(days=DAYS)
-    count = world.knobs.history
+    count = world.knobs.history if deployments else 0
     for number in range(count):
         share = (number + world.ids.fraction("when", number)) / count
         moment = start + (timedelta(days=DAYS) - timedelta(hours=2)) * share
@@ -85,9 +87,12 @@ def _inputs(engine: Engine, deployment: Deployment, number: int) -> dict[str, An
     world = engine.world
     api = world.versions[deployment.workflow_version_id].workflow_api
     inputs: dict[str, Any] = {}
-    for node in api.values():
-        name = node["inputs"].get("input_id")
-        kind = str(node["class_type"]).removeprefix("ComfyUIDeployExternal")
+    for _, node in nodes_of(api):
+        settings = node.get("inputs")
+        name = settings.get("input_id") if isinstance(settings, dict) else None
+        if not isinstance(name, str) or not isinstance(settings, dict):
+            continue
+        kind = str(node.get("class_type")).removeprefix("ComfyUIDeployExternal")
         chance = world.ids.fraction("input", number, str(name))
         if kind in {"Text", "TextAny"} and "egative" not in str(name):
             inputs[name] = PROMPTS[int(chance * len(PROMPTS))]
@@ -98,7 +103,7 @@ def _inputs(engine: Engine, deployment: Deployment, number: int) -> dict[str, An
         elif kind == "NumberInt" and name in {"width", "height"} and chance < 0.5:
             inputs[name] = (512, 640, 768)[int(chance * 6) % 3]
         elif kind == "NumberSlider" and chance < 0.3:
-            low, high = float(node["inputs"]["min_value"]), float(node["inputs"]["max_value"])
+            low, high = failure.number(settings.get("min_value"), 0), failure.number(settings.get("max_value"), 1)
             inputs[name] = round(low + chance * (high - low), 2)
     return inputs
 

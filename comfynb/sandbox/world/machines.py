@@ -9,7 +9,7 @@ __all__ = ["MACHINES", "PRICES", "MachineSpec"]
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """A machine as the world begins with it; `reachable` says whether anything answers at its endpoint."""
+    """A machine as the world begins with it; workflows and deployments name it by its key, which is its name."""
 
     name: str
     type: str
@@ -17,6 +17,12 @@ class MachineSpec:
     gpu: str | None = None
     endpoint: str = "not-ready"
     deleted: bool = False
+    known_as: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What workflows and deployments name it by."""
+        return self.known_as or self.name
 
 
 MACHINES: tuple[MachineSpec, ...] = (

@@ -6,28 +6,36 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from comfynb.sandbox.world.graph import Graph, Node
+from comfynb.sandbox.world.graph import Graph, Graphs, Node
 
 __all__ = ["BROKEN", "WORKFLOWS", "VersionSpec", "WorkflowSpec"]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionSpec:
-    """A version: its comment and what builds its graph. The default inputs' picture lives at `files`."""
+    """A version: its comment and what builds its graphs, given where the sandbox's files are."""
 
     comment: str
-    build: Callable[[str], Graph]
+    build: Callable[[str], Graphs]
+    number: int | None = None
+    """Its number; without one, its place among the versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowSpec:
-    """A workflow: its name, the name of its machine, and its versions from old to new."""
+    """A workflow: its name, the key of its machine, and its versions from old to new."""
 
     name: str
     machine: str | None
     versions: tuple[VersionSpec, ...]
     description: str | None = None
     pinned: bool = False
+    known_as: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What deployments name it by."""
+        return self.known_as or self.name
 
 
 def _sample(

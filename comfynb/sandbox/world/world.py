@@ -9,11 +9,12 @@ from comfynb.sandbox.clock import Pace, ReportedClock
 from comfynb.sandbox.counters import Counters
 from comfynb.sandbox.identity import Identity
 from comfynb.sandbox.knobs import Knobs
-from comfynb.sandbox.world.deployments import BROKEN_DEPLOYMENT, DEPLOYMENTS, DeploymentSpec
-from comfynb.sandbox.world.machines import MACHINES
+from comfynb.sandbox.world.deployments import BROKEN_DEPLOYMENT, DeploymentSpec
+from comfynb.sandbox.world.machines import MachineSpec
 from comfynb.sandbox.world.records import Asset, Deployment, File, Machine, Tenant, Version, Workflow
 from comfynb.sandbox.world.run import Run
-from comfynb.sandbox.world.workflows import BROKEN, WORKFLOWS, WorkflowSpec
+from comfynb.sandbox.world.spec import BUILT_IN, WorldSpec
+from comfynb.sandbox.world.workflows import BROKEN, WorkflowSpec
 
 __all__ = ["World"]
 
@@ -31,11 +32,16 @@ class World:
         Seed, start and speed.
     files : str
         Where the sandbox serves its files.
+    spec : WorldSpec
+        The machines, workflows and deployments that it begins with.
     """
 
-    def __init__(self, knobs: Knobs, files: str) -> None:
+    def __init__(self, knobs: Knobs, files: str, spec: WorldSpec = BUILT_IN) -> None:
         self.knobs = knobs
         self.files_url = files
+        self.spec = spec
+        self.installed = spec.installed
+        """What its machines have installed."""
         self.ids = Identity(knobs.seed)
         self.clock = ReportedClock(knobs.start)
         self.pace = Pace(lambda: self.knobs.speed)
@@ -55,6 +61,7 @@ class World:
         """Uploaded files, by path."""
         self.revoked_key = ""
         self._broken = False
+        self._broken_id = ""
         self._populate()
 
     # Looking
@@ -111,15 +118,18 @@ class World:
         self.revoked_key = self.ids.key("user_2sandboxRevoked0000003")
         moment = self.knobs.start - BACK
         step = timedelta(hours=7, minutes=23, seconds=11.402713)
-        for spec in MACHINES:
+        machines = {}
+        for spec in self.spec.machines:
             moment += step
-            self._machine(spec.name, owner, moment)
-        for workflow in WORKFLOWS:
+            machines[spec.key] = self._machine(spec, owner, moment)
+        workflows = {}
+        for workflow in self.spec.workflows:
             moment += step
-            self._workflow(workflow, owner, moment, step)
-        for deployment in DEPLOYMENTS:
+            machine = machines[workflow.machine] if workflow.machine else None
+            workflows[workflow.key] = self._workflow(workflow, machine, owner, moment, step)
+        for deployment in self.spec.deployments:
             moment += step
-            self._deployment(deployment, owner, moment)
+            self._deployment(deployment, workflows[deployment.workflow], machines[deployment.machine], owner, moment)
 
     def follow_knobs(self) -> None:
         """Add the workflow that breaks the lists of deployments, or take it away, as the knob says."""
@@ -134,27 +144,30 @@ class World:
     def _add_broken_workflow(self) -> None:
         owner = next(iter(self.tenants.values()))
         moment = self.knobs.start - timedelta(days=20, seconds=4.071)
-        self._workflow(BROKEN, owner, moment, timedelta(minutes=1))
-        self._deployment(BROKEN_DEPLOYMENT, owner, moment + timedelta(minutes=2))
+        # A world of the user's own may lack the machine that it has here.
+        machines = [each for each in self.machines.values() if not each.deleted]
+        machine = next((each for each in machines if each.name == BROKEN.machine), machines[0] if machines else None)
+        workflow = self._workflow(BROKEN, machine, owner, moment, timedelta(minutes=1))
+        self._broken_id = workflow.id
+        if machine is not None:
+            self._deployment(BROKEN_DEPLOYMENT, workflow, machine, owner, moment + timedelta(minutes=2))
 
     def _remove_broken_workflow(self) -> None:
-        for workflow in [each for each in self.workflows.values() if each.name == BROKEN.name]:
-            del self.workflows[workflow.id]
-            for deployment in [each for each in self.deployments.values() if each.workflow_id == workflow.id]:
-                del self.deployments[deployment.id]
+        self.workflows.pop(self._broken_id, None)
+        for deployment in [each for each in self.deployments.values() if each.workflow_id == self._broken_id]:
+            del self.deployments[deployment.id]
 
     def _tenant(self, user_id: str, name: str, slug: str) -> Tenant:
         tenant = Tenant(user_id, name, slug, self.ids.key(user_id))
         self.tenants[tenant.key] = tenant
         return tenant
 
-    def _machine(self, name: str, owner: Tenant, moment: datetime) -> None:
-        spec = next(each for each in MACHINES if each.name == name)
+    def _machine(self, spec: MachineSpec, owner: Tenant, moment: datetime) -> Machine:
         serverless = spec.type != "classic"
         machine = Machine(
-            id=self.ids.uuid_of("machine", name),
+            id=self.ids.uuid_of("machine", spec.key),
             user_id=owner.user_id,
-            name=name,
+            name=spec.name,
             type=spec.type,
             created_at=moment,
             updated_at=moment,
@@ -163,15 +176,17 @@ class World:
             gpu=spec.gpu,
             deleted=spec.deleted,
             comfyui_version=COMFYUI if serverless else None,
-            machine_version_id=self.ids.uuid_of("machine version", name) if serverless else None,
+            machine_version_id=self.ids.uuid_of("machine version", spec.key) if serverless else None,
             docker_command_steps={"steps": []} if serverless else None,
         )
         self.machines[machine.id] = machine
+        return machine
 
-    def _workflow(self, spec: WorkflowSpec, owner: Tenant, moment: datetime, step: timedelta) -> None:
-        machine = self.machine_named(spec.machine) if spec.machine else None
+    def _workflow(
+        self, spec: WorkflowSpec, machine: Machine | None, owner: Tenant, moment: datetime, step: timedelta
+    ) -> Workflow:
         workflow = Workflow(
-            id=self.ids.uuid_of("workflow", spec.name),
+            id=self.ids.uuid_of("workflow", spec.key),
             user_id=owner.user_id,
             name=spec.name,
             created_at=moment,
@@ -180,10 +195,11 @@ class World:
             pinned=spec.pinned,
             description=spec.description,
         )
-        for number, each in enumerate(spec.versions, start=1):
+        for place, each in enumerate(spec.versions, start=1):
             graph = each.build(self.files_url)
+            number = each.number or place
             version = Version(
-                id=self.ids.uuid_of("version", spec.name, number),
+                id=self.ids.uuid_of("version", spec.key, number),
                 workflow_id=workflow.id,
                 user_id=owner.user_id,
                 number=number,
@@ -199,16 +215,17 @@ class World:
             self.versions[version.id] = version
             moment += step / 3
         self.workflows[workflow.id] = workflow
+        return workflow
 
-    def _deployment(self, spec: DeploymentSpec, owner: Tenant, moment: datetime) -> None:
-        workflow = self.workflow_named(spec.workflow)
-        machine = self.machine_named(spec.machine)
+    def _deployment(
+        self, spec: DeploymentSpec, workflow: Workflow, machine: Machine, owner: Tenant, moment: datetime
+    ) -> None:
         shared = spec.environment.endswith("-share")
         deployment = Deployment(
             id=self.ids.uuid_of("deployment", spec.workflow, spec.environment),
             user_id=owner.user_id,
             workflow_id=workflow.id,
-            workflow_version_id=workflow.versions[spec.version - 1].id,
+            workflow_version_id=next(each.id for each in workflow.versions if each.number == spec.version),
             machine_id=machine.id,
             environment=spec.environment,
             created_at=moment,

@@ -18,7 +18,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> ComfyDeployClient:
-    """A client of the sandbox."""
+    """Return a client of the sandbox."""
     return ComfyDeployClient(transport_to(sandbox.url, sandbox.api_key))
 
 

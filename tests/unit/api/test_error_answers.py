@@ -102,7 +102,7 @@ def test_an_unknown_route_is_told_from_an_unknown_thing() -> None:
         lambda r: json_answer([]) if r.path == "/api/workflows" else json_answer({"detail": "Not Found"}, 404)
     ) as server:
         transport = transport_to(server.url, limits=ONCE)
-        with pytest.raises(NotFoundError, match="GET /machine/{machine_id}: the server has no such route"):
+        with pytest.raises(NotFoundError, match=r"GET /machine/\{machine_id\}: the server has no such route"):
             run(transport, transport.fetch(routes.MACHINE, {"machine_id": "m"}))
 
 

@@ -162,7 +162,7 @@ def test_a_server_that_comes_back_is_found_again() -> None:
 def test_an_unknown_host_is_one_clear_sentence() -> None:
     """`.invalid` resolves nowhere."""
     transport = transport_to("http://no-such-host.invalid", limits=Limits(retries=0, timeout=5.0))
-    with pytest.raises(TransportError, match="http://no-such-host.invalid gave no answer") as caught:
+    with pytest.raises(TransportError, match=r"http://no-such-host\.invalid gave no answer") as caught:
         run(transport, transport.fetch(routes.MACHINES))
     assert not caught.value.sent
 

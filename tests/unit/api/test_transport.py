@@ -304,7 +304,7 @@ def test_it_works_after_a_fork() -> None:
         if child == 0:
             os._exit(_asked_in_a_child(transport))
         await transport.fetch(routes.MACHINES)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return os.waitstatus_to_exitcode((await asyncio.to_thread(os.waitpid, child, 0))[1])
 
     with RawServer(lambda _: GOOD) as server:
         transport = transport_to(server.url)

@@ -10,6 +10,7 @@ from comfynb.frames import (
     Table,
     catalog_frame,
     deployments_frame,
+    explore_frame,
     inputs_frame,
     machines_frame,
     outputs_frame,
@@ -30,6 +31,7 @@ EMPTY = {
     "outputs": lambda: outputs_frame([]),
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
+    "explore": lambda: explore_frame([]),
 }
 
 
@@ -54,7 +56,7 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind == "timeline" or names[0] == "name"
+    assert table.kind in ("timeline", "explore") or names[0] == "name"
     assert "id" not in names or names[1] == "id"
 
 

@@ -92,9 +92,7 @@ def test_a_rerun_stays_on_the_machine_that_was_chosen(ws: comfynb.Workspace, san
 
 
 @pytest.mark.parametrize("environment", ["production", "staging", "preview"])
-def test_a_rerun_goes_through_the_same_deployment(
-    ws: comfynb.Workspace, sandbox: Sandbox, environment: str
-) -> None:
+def test_a_rerun_goes_through_the_same_deployment(ws: comfynb.Workspace, sandbox: Sandbox, environment: str) -> None:
     """After a restart, when the server does not tell which, through one that does the same."""
     run = ws.run("text2img", prompt="x", environment=environment)
     assert sent(sandbox, run.rerun()) == sent(sandbox, run)

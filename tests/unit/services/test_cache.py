@@ -298,6 +298,22 @@ def test_what_is_dropped_while_being_fetched_is_not_kept(tags: list[str]) -> Non
     assert kept.value == 2
 
 
+@pytest.mark.parametrize("tags", [["x"], []], ids=["its tag", "all"])
+def test_what_nobody_asks_for_again_is_not_kept_either(tags: list[str]) -> None:
+    """After the drop there is nothing kept, although a fetch lands later."""
+    cache, source = Cache(), Source(closed=True)
+
+    async def ask() -> None:
+        asker = asyncio.create_task(cache.get("k", source, ttl=10, tags=["x"]))
+        await until(lambda: len(source.gates) == 1)
+        cache.drop(*tags)
+        source.gates[0].set()
+        await asker
+
+    in_loop(ask)
+    assert cache.peek("k") is None
+
+
 def test_a_drop_of_another_tag_does_not_spoil_a_fetch() -> None:
     """Only what may have changed is fetched again."""
     cache, source = Cache(), Source(closed=True)

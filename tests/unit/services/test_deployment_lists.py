@@ -22,7 +22,7 @@ BAD_ENUM = {
 
 @pytest.fixture
 def workflows(service: ComfyUIService) -> WorkflowsService:
-    """The workflows of the sandbox."""
+    """Return the workflows of the sandbox."""
     return service.workflows
 
 
@@ -178,30 +178,33 @@ def test_a_fault_while_naming_loses_no_healthy_row() -> None:
     assert [each.workflow_id for each in found.broken] == [None]
 
 
-def test_each_broken_place_is_found_wherever_it_stands() -> None:
+@pytest.mark.parametrize(
+    ("count", "bad"),
+    [(1, {0}), (40, {0}), (40, {39}), (70, {31, 32}), (64, {63}), (33, {32}), (5, {0, 1, 2, 3, 4})],
+)
+def test_each_broken_place_is_found_wherever_it_stands(count: int, bad: set[int]) -> None:
     """First, last, alone, on both sides of a border between two readings, or all of them."""
-    for count, bad in [(1, {0}), (40, {0}), (40, {39}), (70, {31, 32}), (64, {63}), (33, {32}), (5, set(range(5)))]:
-        rows = [{"id": f"d{n}", "workflow_id": f"w{n}", "environment": "preview"} for n in range(count)]
+    rows = [{"id": f"d{n}", "workflow_id": f"w{n}", "environment": "preview"} for n in range(count)]
 
-        def respond(request: Request, rows: list[dict[str, str]] = rows, bad: set[int] = bad) -> bytes:
-            if request.path == "/api/workflows":
-                return json_answer([{"id": row["workflow_id"]} for row in rows])
-            if request.path.startswith("/api/workflow/"):
-                number = int(request.path.split("/")[3][1:])
-                return text_answer("Internal Server Error") if number in bad else json_answer([rows[number]])
-            query = dict(part.split("=") for part in request.target.partition("?")[2].split("&"))
-            if query.get("environment", "preview") != "preview":
-                return json_answer([])
-            places = range(count)[int(query["offset"]) :][: int(query["page_size"])]
-            if bad.intersection(places):
-                return text_answer("Internal Server Error")
-            return json_answer([rows[place] for place in places])
+    def respond(request: Request) -> bytes:
+        if request.path == "/api/workflows":
+            return json_answer([{"id": row["workflow_id"]} for row in rows])
+        if request.path.startswith("/api/workflow/"):
+            number = int(request.path.split("/")[3][1:])
+            return text_answer("Internal Server Error") if number in bad else json_answer([rows[number]])
+        query = dict(part.split("=") for part in request.target.partition("?")[2].split("&"))
+        if query.get("environment", "preview") != "preview":
+            return json_answer([])
+        places = range(count)[int(query["offset"]) :][: int(query["page_size"])]
+        if bad.intersection(places):
+            return text_answer("Internal Server Error")
+        return json_answer([rows[place] for place in places])
 
-        with RawServer(respond) as server:
-            client = service_for(server.url).client
-            found = run(client, read(client))
-        assert {each.id for each in found.deployments} == {f"d{n}" for n in range(count) if n not in bad}
-        assert {(each.workflow_id, each.environment) for each in found.broken} == {(f"w{n}", "preview") for n in bad}
+    with RawServer(respond) as server:
+        client = service_for(server.url).client
+        found = run(client, read(client))
+    assert {each.id for each in found.deployments} == {f"d{n}" for n in range(count) if n not in bad}
+    assert {(each.workflow_id, each.environment) for each in found.broken} == {(f"w{n}", "preview") for n in bad}
 
 
 def test_every_environment_is_looked_at() -> None:

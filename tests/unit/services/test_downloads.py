@@ -55,9 +55,7 @@ def content(request: Request) -> bytes:
 def test_files_are_called_by_their_run_and_their_own_name(tmp_path: Path) -> None:
     """In the order of the outputs, in a folder that is made for them."""
     folder = tmp_path / "a" / "b"
-    saved = save(
-        content, folder, {"filename": "two.png", "url": "{url}/2"}, {"filename": "one.png", "url": "{url}/1"}
-    )
+    saved = save(content, folder, {"filename": "two.png", "url": "{url}/2"}, {"filename": "one.png", "url": "{url}/1"})
     assert saved == [folder / "01234567_two.png", folder / "01234567_one.png"]
     assert [path.read_bytes() for path in saved] == [b"/2", b"/1"]
     assert everything_in(tmp_path) == ["a/b/01234567_one.png", "a/b/01234567_two.png"]
@@ -207,17 +205,15 @@ def test_a_file_that_does_not_come_whole_leaves_nothing(
     assert before.read_bytes() == b"the whole one of yesterday"
 
 
-@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "javascript:alert(1)", "data:text/plain,x", "http://[::1", "ftp://h/x"])
-def test_what_has_no_web_address_is_not_fetched(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "javascript:alert(1)", "data:text/plain,x", "http://[::1", "ftp://host/x"]
+)
+def test_what_has_no_web_address_is_not_fetched(url: str) -> None:
     """Nothing of this machine is read because a server says so."""
     service = service_for("http://127.0.0.1:9")
     file = ResultFile("image", "a.png", url, None, None, None, None, RUN_ID)
-    if url:
-        with pytest.raises(TransportError, match="The output 'a.png' has no web address"):
-            run(service, read(service, file))
-    else:
-        with pytest.raises(TransportError, match="broke off"):
-            run(service, read(service, file))
+    with pytest.raises(TransportError, match=r"The output 'a\.png' has no web address"):
+        run(service, read(service, file))
 
 
 async def read(service: ComfyUIService, file: ResultFile) -> bytes:
@@ -290,8 +286,8 @@ def test_a_file_is_uploaded_and_its_url_comes_back(service: ComfyUIService, sand
     Image.new("RGB", (8, 8), "red").save(picture, "PNG")
     path = tmp_path / "my picture.png"
     path.write_bytes(picture.getvalue())
-    for given, name in [(path, None), (str(path), None), (picture.getvalue(), "x.png"), (path, "other.png")]:
-        url = run(service, service.upload_file(given, name))
+    for file, name in [(path, None), (str(path), None), (picture.getvalue(), "x.png"), (path, "other.png")]:
+        url = run(service, service.upload_file(file, name))
         assert url.startswith(sandbox.url)
         assert url.endswith(".png")
     prepared = run(service, service.prepare("inpaint", {"input_image": url, "mask_image": url}))
@@ -304,7 +300,7 @@ def test_what_cannot_be_uploaded_is_said_before(
     """No such file, a folder, bytes without a name, too large: nothing is sent."""
     (tmp_path / "big.png").write_bytes(b"x" * 101)
     monkeypatch.setattr(comfyui, "MAX_UPLOAD", 100)
-    for given, name, words in [
+    for file, name, words in [
         (tmp_path / "missing.png", None, r"There is no file .*missing\.png"),
         (tmp_path, None, "There is no file"),
         (b"x", None, "Bytes need a name="),
@@ -312,7 +308,7 @@ def test_what_cannot_be_uploaded_is_said_before(
         (b"x" * 101, "a.png", "larger than the 250 MB"),
     ]:
         with pytest.raises(InputError, match=words):
-            run(service, service.upload_file(given, name))
+            run(service, service.upload_file(file, name))
     assert sandbox.counters.total == 0
 
 

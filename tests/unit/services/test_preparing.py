@@ -33,7 +33,11 @@ def test_a_deployment_is_run_by_its_id(service: ComfyUIService, sandbox: Sandbox
     deployment = run(service, service.workflows.find_deployment("text2img"))
     assert sent(prepared) == ("POST /run/deployment/queue", {"deployment_id": deployment.id, "inputs": FOX})
     assert prepared.ok
-    assert (prepared.name, prepared.environment, prepared.machine_name) == ("text2img", "production", "studio-classic-a")
+    assert (prepared.name, prepared.environment, prepared.machine_name) == (
+        "text2img",
+        "production",
+        "studio-classic-a",
+    )
     assert prepared.route == "studio-classic-a, by the production deployment"
     assert prepared.inputs.effective["width"] == 512
     assert submits(sandbox) == 0
@@ -112,7 +116,11 @@ def test_no_submit_holds_a_machine_and_a_deployment(service: ComfyUIService, ask
 
 @pytest.mark.parametrize(
     ("name", "status", "words"),
-    [("render-farm-2", "paused", "is paused"), ("office-box", "error", "error state"), ("wan-builder", "building", "built")],
+    [
+        ("render-farm-2", "paused", "is paused"),
+        ("office-box", "error", "error state"),
+        ("wan-builder", "building", "built"),
+    ],
 )
 def test_a_machine_that_cannot_take_it_is_said_before(
     service: ComfyUIService, sandbox: Sandbox, name: str, status: str, words: str
@@ -121,7 +129,9 @@ def test_a_machine_that_cannot_take_it_is_said_before(
     assert sandbox.world.machine_named(name).status == status
     prepared = run(service, service.prepare("text2img", FOX, machine=name))
     assert not prepared.ok
-    with pytest.raises(RoutingError, match=rf"was not submitted: The machine '{name}' .*{words}.*Choose another .*'serv"):
+    with pytest.raises(
+        RoutingError, match=rf"was not submitted: The machine '{name}' .*{words}.*Choose another .*'serv"
+    ):
         run(service, service.submit(prepared))
     assert submits(sandbox) == 0
 

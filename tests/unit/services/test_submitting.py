@@ -7,6 +7,7 @@ import itertools
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,7 +33,9 @@ from comfynb.errors import (
     AuthenticationError,
     ComfyError,
     CreditsError,
+    InputError,
     NotFoundError,
+    RoutingError,
     SubmitUncertainError,
     TransportError,
 )
@@ -84,6 +87,14 @@ def sizes(sandbox: Sandbox) -> tuple[int, int]:
 def offsets(size: int, step: int) -> list[int]:
     """Return places in so many bytes: regular ones, and all near both ends."""
     return sorted({*range(0, size, step), *range(3), *range(size - 6, size)})
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    """Return a run that a server would take."""
+    with Sandbox() as sandbox:
+        service = service_for(sandbox.url, sandbox.api_key)
+        return run(service, service.prepare("text2img", seeded(7)))
 
 
 # At any byte
@@ -218,7 +229,14 @@ def test_a_submit_that_is_still_on_its_way_keeps_its_run(sandbox: Sandbox, pictu
     else:
         stored = seeded(7)
         lost = late = run(service, service.prepare("text2img", stored))
-    row = {"id": "r2", "workflow_version_id": late.version.id, "workflow_inputs": stored}
+    assert late.deployment is not None
+    row = {
+        "id": "r2",
+        "workflow_version_id": late.version.id,
+        "deployment_id": late.deployment.id,
+        "machine_id": late.machine_id,
+        "workflow_inputs": stored,
+    }
     listed: list[dict[str, Any]] = []
     submits: list[Request] = []
 
@@ -237,7 +255,7 @@ def test_a_submit_that_is_still_on_its_way_keeps_its_run(sandbox: Sandbox, pictu
 
         async def both() -> list[Outcome]:
             first = asyncio.create_task(submitter.submit(lost))
-            while not submits and not first.done():
+            while not submits and not first.done():  # noqa: ASYNC110 - the server is on another thread
                 await asyncio.sleep(0.005)
             return await asyncio.gather(first, submitter.submit(late), return_exceptions=True)
 
@@ -250,9 +268,7 @@ def test_a_submit_that_is_still_on_its_way_keeps_its_run(sandbox: Sandbox, pictu
 # Answers that are errors
 
 
-@pytest.mark.parametrize(
-    ("word", "status"), [("__reject__", 400), ("__half_reject__", 400), ("__machine_down__", 500)]
-)
+@pytest.mark.parametrize(("word", "status"), [("__reject__", 400), ("__half_reject__", 400), ("__machine_down__", 500)])
 def test_a_refusal_that_left_a_run_returns_that_run(
     service: ComfyUIService, sandbox: Sandbox, word: str, status: int
 ) -> None:
@@ -277,9 +293,9 @@ def test_a_refusal_that_left_a_run_returns_that_run(
         (text_answer("", 307, location="https://elsewhere.example"), ApiError),
     ],
 )
-def test_a_refusal_that_left_nothing_is_raised(sandbox: Sandbox, reply: bytes, kind: type[ComfyError]) -> None:
+def test_a_refusal_that_left_nothing_is_raised(prepared: Prepared, reply: bytes, kind: type[ComfyError]) -> None:
     """As the error that it is, after one submit."""
-    outcome, posts = against(sandbox, reply)
+    outcome, posts = against(prepared, reply)
     assert type(outcome) is kind
     assert len(posts) == 1
 
@@ -299,16 +315,15 @@ def test_a_refusal_that_left_nothing_is_raised(sandbox: Sandbox, reply: bytes, k
     ],
     ids=["dropped", "502", "503", "504", "page", "empty", "batch", "list", "cut"],
 )
-def test_an_answer_that_proves_nothing_is_uncertain(sandbox: Sandbox, reply: bytes | list[Step]) -> None:
+def test_an_answer_that_proves_nothing_is_uncertain(prepared: Prepared, reply: bytes | list[Step]) -> None:
     """A gateway's answer does not tell what the server behind it did; it is neither repeated nor called a failure."""
-    outcome, posts = against(sandbox, reply)
+    outcome, posts = against(prepared, reply)
     assert isinstance(outcome, SubmitUncertainError)
     assert len(posts) == 1
 
 
-def against(sandbox: Sandbox, reply: bytes | list[Step]) -> tuple[Outcome, list[str]]:
+def against(prepared: Prepared, reply: bytes | list[Step]) -> tuple[Outcome, list[str]]:
     """Submit to a server that answers submits so and has no runs; return the outcome, and the submits it got."""
-    prepared = prepared_on(sandbox)
 
     def respond(request: Request) -> bytes | list[Step]:
         return reply if request.method == "POST" else json_answer([])
@@ -322,16 +337,10 @@ def against(sandbox: Sandbox, reply: bytes | list[Step]) -> tuple[Outcome, list[
             return error, server.asked("POST")
 
 
-def prepared_on(sandbox: Sandbox, **inputs: Any) -> Prepared:
-    """Return a run that the sandbox would take."""
-    service = service_for(sandbox.url, sandbox.api_key)
-    return run(service, service.prepare("text2img", {**seeded(7), **inputs}))
-
-
 # Looking for the run
 
 
-def listing(prepared: Prepared, *rows: dict[str, Any]) -> Submitted | SubmitUncertainError:
+def listing(prepared: Prepared, *rows: dict[str, Any], bare: bool = False) -> Submitted | SubmitUncertainError:
     """Submit to a server that drops the submit and then lists these rows; return the outcome."""
     deployment = prepared.deployment
     assert deployment is not None
@@ -342,7 +351,7 @@ def listing(prepared: Prepared, *rows: dict[str, Any]) -> Submitted | SubmitUnce
         "machine_id": prepared.machine_id,
         "workflow_inputs": prepared.inputs.send,
     }
-    listed = [{**fitting, **row} for row in rows]
+    listed = [row if bare else {**fitting, **row} for row in rows]
 
     def respond(request: Request) -> bytes | list[Step]:
         if request.method == "POST":
@@ -359,9 +368,8 @@ def listing(prepared: Prepared, *rows: dict[str, Any]) -> Submitted | SubmitUnce
 
 
 @pytest.mark.filterwarnings("ignore::comfynb.warnings.RecoveredSubmitWarning")
-def test_the_run_that_fits_is_found_among_others(sandbox: Sandbox) -> None:
+def test_the_run_that_fits_is_found_among_others(prepared: Prepared) -> None:
     """Others differ in version, deployment, machine, inputs, or were made before."""
-    prepared = prepared_on(sandbox)
     outcome = listing(
         prepared,
         {"id": "another version", "workflow_version_id": "v"},
@@ -376,10 +384,18 @@ def test_the_run_that_fits_is_found_among_others(sandbox: Sandbox) -> None:
     assert outcome.run_id == "this one"
 
 
-def test_two_that_fit_are_reported_and_none_is_taken(sandbox: Sandbox) -> None:
+@pytest.mark.filterwarnings("ignore::comfynb.warnings.RecoveredSubmitWarning")
+def test_what_the_list_does_not_tell_rules_nothing_out(prepared: Prepared) -> None:
+    """A server that lists less than the one that is known."""
+    outcome = listing(prepared, {"id": "this one"}, bare=True)
+    assert isinstance(outcome, Submitted)
+    assert outcome.run_id == "this one"
+
+
+def test_two_that_fit_are_reported_and_none_is_taken(prepared: Prepared) -> None:
     """The error lists them, newest first."""
     outcome = listing(
-        prepared_on(sandbox),
+        prepared,
         {"id": "older", "created_at": "2026-11-01T09:00:01.000Z"},
         {"id": "newer", "created_at": "2026-11-01T09:00:09.000Z"},
     )
@@ -388,9 +404,8 @@ def test_two_that_fit_are_reported_and_none_is_taken(sandbox: Sandbox) -> None:
     assert "2 runs could be it: newer, older." in str(outcome)
 
 
-def test_a_list_that_cannot_be_read_is_said_so(sandbox: Sandbox) -> None:
+def test_a_list_that_cannot_be_read_is_said_so(prepared: Prepared) -> None:
     """Then it is not even known whether the list shows it."""
-    prepared = prepared_on(sandbox)
 
     def respond(request: Request) -> bytes | list[Step]:
         if request.path.endswith("/runs"):
@@ -403,11 +418,12 @@ def test_a_list_that_cannot_be_read_is_said_so(sandbox: Sandbox) -> None:
             run(client, Submitter(client, PATIENCE).submit(prepared))
 
 
-def test_nothing_is_sent_that_has_a_problem(sandbox: Sandbox) -> None:
+def test_nothing_is_sent_that_has_a_problem(prepared: Prepared) -> None:
     """Checked before the server is asked for anything."""
-    prepared = prepared_on(sandbox, prompt=None)
+    problem = replace(prepared, inputs=replace(prepared.inputs, problems={"prompt": "is wrong"}))
     with RawServer(lambda _: json_answer([])) as server:
         client = ComfyDeployClient(transport_to(server.url))
-        with pytest.raises(ComfyError, match="prompt"):
-            run(client, Submitter(client, PATIENCE).submit(prepared))
+        for wrong, kind in [(problem, InputError), (replace(prepared, blockers=("No machine.",)), RoutingError)]:
+            with pytest.raises(kind):
+                run(client, Submitter(client, PATIENCE).submit(wrong))
         assert server.requests == []

@@ -22,7 +22,7 @@ GRAPH = {"1": {"class_type": "SaveImage", "inputs": {}}}
 
 @pytest.fixture
 def workflows(service: ComfyUIService) -> WorkflowsService:
-    """The workflows of the sandbox."""
+    """Return the workflows of the sandbox."""
     return service.workflows
 
 
@@ -180,7 +180,9 @@ def test_a_workflow_without_a_deployment_says_what_to_do(workflows: WorkflowsSer
 
 def test_deployments_are_filtered_here(workflows: WorkflowsService, sandbox: Sandbox) -> None:
     """The server cannot filter by workflow, and its list is kept."""
-    assert {each.environment for each in run(workflows, workflows.get_deployments(environment="preview"))} == {"preview"}
+    assert {each.environment for each in run(workflows, workflows.get_deployments(environment="preview"))} == {
+        "preview"
+    }
     ids = run(workflows, workflows.get_deployment_ids_by_name("inpaint"))
     assert set(ids) == {"production", "staging", "preview"}
     spent = sandbox.counters.of("GET /deployments")
@@ -344,9 +346,7 @@ def test_creating_never_replaces_by_accident(workflows: WorkflowsService, sandbo
 def test_creating_replaces_when_told_to(workflows: WorkflowsService, sandbox: Sandbox) -> None:
     """And the next read shows it, since the old list is forgotten."""
     before = run(workflows, workflows.find_deployment("text2img"))
-    made = run(
-        workflows, workflows.create_deployment("text2img", machine="serverless-a10g", version=1, replace=True)
-    )
+    made = run(workflows, workflows.create_deployment("text2img", machine="serverless-a10g", version=1, replace=True))
     assert made.id == before.id
     after = run(workflows, workflows.find_deployment("text2img"))
     assert after.machine_id == sandbox.world.machine_named("serverless-a10g").id
@@ -427,7 +427,7 @@ def test_uploading_never_makes_a_second_workflow_of_a_name(workflows: WorkflowsS
     version: Any = run(workflows, workflows.upload_workflow("inpaint", {}, GRAPH, comment="third", replace=True))
     assert version.version == 2
     assert run(workflows, workflows.newest_version("inpaint")).id == version.id
-    assert [each.comment for each in run(workflows, workflows.get_versions("inpaint"))][0] == "third"
+    assert run(workflows, workflows.get_versions("inpaint"))[0].comment == "third"
 
 
 def test_a_new_version_of_two_of_a_name_is_ambiguous(workflows: WorkflowsService, sandbox: Sandbox) -> None:
@@ -438,7 +438,9 @@ def test_a_new_version_of_two_of_a_name_is_ambiguous(workflows: WorkflowsService
 
 
 @pytest.mark.parametrize(("graph", "words"), [("{no json", "is no JSON"), ("[]", "JSON object"), (7, "JSON object")])
-def test_what_is_no_graph_is_not_uploaded(workflows: WorkflowsService, sandbox: Sandbox, graph: Any, words: str) -> None:
+def test_what_is_no_graph_is_not_uploaded(
+    workflows: WorkflowsService, sandbox: Sandbox, graph: Any, words: str
+) -> None:
     """The error says which of the two it is, and nothing is sent."""
     with pytest.raises(InputError, match=f"workflow_api .*{words}"):
         run(workflows, workflows.upload_workflow("x", {}, graph))

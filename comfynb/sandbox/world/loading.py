@@ -1,0 +1,364 @@
+"""A world of the user's own: read from a TOML file, or given as a mapping.
+
+A team tests with its own names: its machines, workflows and deployments stand in a file such as this one. Only names
+are needed; the rest has defaults.
+
+::
+
+    history = 50                       # runs of the last thirty days; 200 if it is not said
+
+    [[machines]]
+    name = "studio"                    # a classic machine that is ready
+
+    [[machines]]
+    name = "cloud"
+    gpu = "A100"                       # with a GPU: "comfy-deploy-serverless", unless type says otherwise
+    status = "paused"
+
+    [[workflows]]
+    name = "product shots"
+    description = "One shoe on white"
+    machine = "studio"
+    versions = 3                       # three versions that are the same; or a list of tables
+    inputs = [
+      "prompt",                        # a name alone is a text
+      { name = "steps", kind = "slider_integer", default = 20, min = 1, max = 60 },
+      { name = "style", kind = "enum", options = ["plain", "festive"] },
+      { name = "photo", kind = "image", label = "Photo of the shoe" },
+    ]
+
+    [[workflows]]
+    name = "upscale"
+    workflow_api = "upscale_api.json"  # as ComfyUI's "Export (API)" writes it; beside this file
+    workflow = "upscale.json"          # the graph of the editor; one is drawn without it
+
+    [[deployments]]
+    workflow = "product shots"
+    environment = "production"
+    machine = "cloud"                  # without it, the workflow's own
+    version = 2                        # without it, the newest
+    fluid = true                       # hides from the plain list, as deployments on a machine version do
+
+The kinds of inputs are those of `comfynb.rules.input_classes.Kind`. Where two machines or workflows have the same name,
+`key` tells them apart: what deployments say then is the key. Ids follow from the sandbox's seed and the keys.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from pydantic import ValidationError
+
+from comfynb.errors import ConfigurationError
+from comfynb.sandbox.installed import installed_for
+from comfynb.sandbox.world.deployments import DeploymentSpec
+from comfynb.sandbox.world.described import graph_with
+from comfynb.sandbox.world.entries import (
+    DeploymentEntry,
+    InputEntry,
+    MachineEntry,
+    VersionEntry,
+    WorkflowEntry,
+    WorldEntry,
+)
+from comfynb.sandbox.world.graph import GivenGraph, Graphs
+from comfynb.sandbox.world.machines import MachineSpec
+from comfynb.sandbox.world.spec import WorldSpec
+from comfynb.sandbox.world.workflows import VersionSpec, WorkflowSpec
+
+__all__ = ["WorldSource", "load_world"]
+
+WorldSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+"""The path of a TOML file, or what such a file says, as a mapping."""
+
+_MOST = 8
+"""Problems that are told at once."""
+
+
+def load_world(source: WorldSource) -> WorldSpec:
+    """Return the world that a file, or a mapping, describes.
+
+    Parameters
+    ----------
+    source : path or mapping
+        A TOML file, or the same as a mapping. Paths in it are relative to the file's folder, or to the working
+        directory.
+
+    Raises
+    ------
+    ConfigurationError
+        With the file and every problem with it.
+
+    Examples
+    --------
+    >>> world = load_world({"machines": [{"name": "studio"}], "workflows": [{"name": "shoes", "inputs": ["prompt"]}]})
+    >>> world.machines[0].type, world.workflows[0].name
+    ('classic', 'shoes')
+    >>> load_world({"workflows": [{"name": "shoes", "inputs": [{"name": "steps", "kind": "intger"}]}]})
+    Traceback (most recent call last):
+        ...
+    comfynb.errors.ConfigurationError: The world cannot be used: workflows[1] ('shoes').inputs[1].kind: there is no \
+'intger'; did you mean 'integer'?
+    """
+    if isinstance(source, Mapping):
+        return _Reader("The world", Path.cwd()).read(source)
+    path = Path(source).expanduser()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"The world {path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"The world {path} is no text in UTF-8: {error.reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        # It says at which line and column.
+        raise ConfigurationError(f"The world {path} is no TOML: {error}.") from None
+    return _Reader(f"The world {path}", path.parent).read(content)
+
+
+class _Reader:
+    """Turns what is written into what a world begins with, and collects every problem on the way."""
+
+    def __init__(self, what: str, folder: Path) -> None:
+        self.what = what
+        self.folder = folder
+        self.problems: list[str] = []
+
+    def read(self, content: Mapping[str, Any]) -> WorldSpec:
+        """Return the world."""
+        try:
+            entry = WorldEntry.model_validate(dict(content))
+        except ValidationError as error:
+            self.problems += _sentences(error, content)
+            self._fail()
+        machines = [_machine(each) for each in entry.machines]
+        self._unique("machines", [each.key for each in machines])
+        workflows = [self._workflow(f"workflows[{place}]", each) for place, each in enumerate(entry.workflows, 1)]
+        self._unique("workflows", [each.key for each in workflows])
+        keys = [each.key for each in machines]
+        for place, each in enumerate(workflows, 1):
+            if each.machine is not None:
+                self._known(f"workflows[{place}] ({each.name!r}).machine", each.machine, keys, "machine")
+        by_key = {each.key: each for each in workflows}
+        deployments = [
+            spec
+            for place, each in enumerate(entry.deployments, 1)
+            if (spec := self._deployment(f"deployments[{place}]", each, by_key, keys)) is not None
+        ]
+        self._unique("deployments", [f"{each.workflow} in {each.environment}" for each in deployments])
+        if self.problems:
+            self._fail()
+        graphs = [version.build("").api() for each in workflows for version in each.versions]
+        return WorldSpec(
+            tuple(machines), tuple(workflows), tuple(deployments), installed_for(graphs), history=entry.history
+        )
+
+    def _fail(self) -> NoReturn:
+        told = self.problems[:_MOST]
+        if len(self.problems) > _MOST:
+            told.append(f"and {len(self.problems) - _MOST} more")
+        lines = told[0] if len(told) == 1 else "".join(f"\n  {each}" for each in told)
+        raise ConfigurationError(f"{self.what} cannot be used: {lines}".replace(": \n", ":\n"))
+
+    def _unique(self, what: str, keys: Sequence[str]) -> None:
+        for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
+            hint = "" if what == "deployments" else "; give each a key of its own"
+            self.problems.append(f"{what}: {key!r} stands there {keys.count(key)} times{hint}")
+
+    def _known(self, where: str, key: str, keys: Sequence[str], what: str) -> bool:
+        if key in keys:
+            return True
+        self.problems.append(f"{where}: there is no {what} {key!r}{_near(key, keys)}")
+        return False
+
+    # Workflows
+
+    def _workflow(self, where: str, entry: WorkflowEntry) -> WorkflowSpec:
+        where = f"{where} ({entry.name!r})"
+        own = VersionEntry(inputs=entry.inputs, workflow_api=entry.workflow_api, workflow=entry.workflow)
+        versions: list[VersionEntry]
+        if isinstance(entry.versions, list):
+            versions = entry.versions
+            if own != VersionEntry():
+                self.problems.append(f"{where}: versions is a list, so that inputs and graphs belong into it")
+        else:
+            versions = [own] * (1 if entry.versions is None else max(0, entry.versions))
+        specs = []
+        for place, each in enumerate(versions, 1):
+            at = f"{where}.versions[{place}]" if isinstance(entry.versions, list) else where
+            graphs = self._graphs(at, each, entry.name)
+            specs.append(VersionSpec(each.comment, lambda _files, graphs=graphs: graphs, each.number or place))
+        numbers = [each.number for each in specs]
+        if numbers != sorted(set(numbers), key=lambda number: number or 0):
+            self.problems.append(f"{where}: the numbers of versions have to grow, and each to be there once")
+        return WorkflowSpec(entry.name, entry.machine, tuple(specs), entry.description, entry.pinned, entry.key)
+
+    def _graphs(self, where: str, entry: VersionEntry, name: str) -> Graphs:
+        if entry.workflow_api is None and entry.workflow is None:
+            self._check_inputs(where, entry.inputs or [])
+            return graph_with(entry.inputs or [], name)
+        if entry.inputs is not None:
+            self.problems.append(f"{where}: inputs follow from the graph; give one or the other")
+        drawn = self._json(f"{where}.workflow", entry.workflow)
+        executed = self._json(f"{where}.workflow_api", entry.workflow_api)
+        if executed is None and drawn is not None and isinstance(drawn.get("workflow_api"), dict):
+            # As ComfyDeploy exports it: both in one file.
+            executed = drawn["workflow_api"]
+            drawn = {key: value for key, value in drawn.items() if key not in {"workflow_api", "environment"}}
+        if executed is None:
+            if drawn is not None:
+                self.problems.append(f"{where}.workflow: {_EDITORS}; give workflow_api, too")
+        elif isinstance(executed.get("nodes"), list):
+            self.problems.append(f"{where}.workflow_api: {_EDITORS}")
+        elif not any(isinstance(node, dict) and "class_type" in node for node in executed.values()):
+            self.problems.append(f"{where}.workflow_api: none of its nodes has a class_type")
+        else:
+            return GivenGraph(executed, drawn)
+        return GivenGraph({})
+
+    def _json(self, where: str, source: str | dict[str, Any] | None) -> dict[str, Any] | None:
+        if not isinstance(source, str):
+            return source
+        path = self.folder / Path(source).expanduser()
+        try:
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            self.problems.append(f"{where}: {path} cannot be read: {error.strerror or error}")
+        except ValueError as error:
+            self.problems.append(f"{where}: {path} is no JSON: {error}")
+        else:
+            if isinstance(content, dict):
+                return content
+            self.problems.append(f"{where}: {path} holds no JSON object")
+        # What is wrong is told; nothing else has to be said about it.
+        return {"0": {"class_type": ""}}
+
+    def _check_inputs(self, where: str, inputs: Sequence[str | InputEntry]) -> None:
+        self._unique(f"{where}.inputs", [each if isinstance(each, str) else each.name for each in inputs])
+        for each in inputs:
+            if isinstance(each, str):
+                continue
+            if each.kind == "enum" and not each.options:
+                self.problems.append(f"{where}: the input {each.name!r} is an enum and has no options")
+            if each.kind != "enum" and each.options is not None:
+                self.problems.append(f"{where}: the input {each.name!r} is no enum, so that it has no options")
+
+    # Deployments
+
+    def _deployment(
+        self, where: str, entry: DeploymentEntry, workflows: Mapping[str, WorkflowSpec], machines: Sequence[str]
+    ) -> DeploymentSpec | None:
+        if not self._known(f"{where}.workflow", entry.workflow, list(workflows), "workflow"):
+            return None
+        workflow = workflows[entry.workflow]
+        machine = entry.machine or workflow.machine
+        if machine is None:
+            self.problems.append(f"{where}: {entry.workflow!r} has no machine of its own; say which with machine")
+            return None
+        numbers = [each.number for each in workflow.versions if each.number is not None]
+        version = entry.version or (numbers[-1] if numbers else 0)
+        if version not in numbers:
+            has = ", ".join(map(str, numbers)) or "none"
+            self.problems.append(f"{where}: {entry.workflow!r} has no version {version}; it has {has}")
+            return None
+        if entry.machine is not None and not self._known(f"{where}.machine", machine, machines, "machine"):
+            return None
+        return DeploymentSpec(
+            entry.workflow, entry.environment.value, version, machine, fluid=entry.fluid, gpu=entry.gpu
+        )
+
+
+_EDITORS = (
+    "it is a graph of the editor, which does not say what each node is given; use ComfyUI's Export (API), or an export "
+    "of ComfyDeploy that has workflow_api in it"
+)
+
+
+def _machine(entry: MachineEntry) -> MachineSpec:
+    kind = entry.type.value if entry.type else ("comfy-deploy-serverless" if entry.gpu else "classic")
+    host = "".join(char if char.isascii() and char.isalnum() else "-" for char in entry.name.lower()).strip("-")
+    endpoint = f"http://{host or 'machine'}.sandbox.invalid:8188" if kind == "classic" else "not-ready"
+    return MachineSpec(entry.name, kind, entry.status, entry.gpu, endpoint, entry.deleted, entry.key)
+
+
+def _near(word: str, words: Sequence[str]) -> str:
+    close = get_close_matches(word, words, 1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(map(repr, words[:12]))}" if words else ""
+
+
+# What pydantic finds, in sentences
+
+
+def _sentences(error: ValidationError, content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each problem with its place; where something may be of several kinds, the problems of the nearest one."""
+    seen: set[str] = set()
+    for fault in error.errors(include_url=False):
+        where, leads_on = _place(fault["loc"], content)
+        if not leads_on:
+            continue
+        sentence = f"{where}: {_problem(fault)}"
+        if sentence not in seen:
+            seen.add(sentence)
+            yield sentence
+
+
+def _place(loc: Sequence[str | int], content: Any) -> tuple[str, bool]:
+    """Return where a problem is, and whether it belongs to the kind of thing that stands there."""
+    where, here, relevant = "", content, True
+    for step in loc:
+        if isinstance(step, int):
+            here = here[step] if isinstance(here, list) and step < len(here) else None
+            where += f"[{step + 1}]"
+            name = here.get("name") if isinstance(here, dict) else None
+            where += (
+                f" ({name!r})" if isinstance(name, str) and where.startswith("workflows") and "." not in where else ""
+            )
+        elif step in _BRANCHES:
+            relevant = relevant and isinstance(here, _BRANCHES[step])
+        elif step.startswith("list["):
+            relevant = relevant and isinstance(here, list)
+        elif step.startswith("dict["):
+            relevant = relevant and isinstance(here, dict)
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+            where += f".{step}" if where else step
+    return where, relevant
+
+
+_BRANCHES: Mapping[str, type | tuple[type, ...]] = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "InputEntry": dict,
+    "VersionEntry": dict,
+}
+
+
+def _problem(fault: Any) -> str:
+    kind, given = fault["type"], fault["input"]
+    if kind == "extra_forbidden":
+        name = str(fault["loc"][-1])
+        return f"there is no such setting{_near(name, _settings(fault['loc']))}"
+    if kind in {"literal_error", "enum"}:
+        words = [each.strip(" '") for each in str(fault["ctx"]["expected"]).replace(" or ", ", ").split(",")]
+        return f"there is no {given!r}{_near(str(given), words)}"
+    if kind == "missing":
+        return "it is missing"
+    return f"{fault['msg'][0].lower()}{fault['msg'][1:]}, and is {given!r:.60}"
+
+
+def _settings(loc: Sequence[str | int]) -> list[str]:
+    names = {"machines": MachineEntry, "workflows": WorkflowEntry, "deployments": DeploymentEntry}
+    if "InputEntry" in loc:
+        return list(InputEntry.model_fields)
+    if "versions" in loc[:-1]:
+        return list(VersionEntry.model_fields)
+    return list(names.get(str(loc[0]), WorldEntry).model_fields) if len(loc) > 1 else list(WorldEntry.model_fields)
