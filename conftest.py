@@ -1,7 +1,10 @@
-"""What holds for every test and for the kernels of the notebooks: the sandbox, and nothing of this machine's settings."""
+"""What holds for every test and for the kernels of the notebooks: the sandbox, and no settings of this machine."""
 
 import os
 
-for _name in ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "WEBHOOK_URL"):
+SETTINGS = ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "WEBHOOK_URL")
+
+for _name in SETTINGS:
     os.environ.pop(_name, None)
 os.environ["COMFYNB_SANDBOX"] = "1"
+os.environ["JUPYTER_PLATFORM_DIRS"] = "1"  # else jupyter_core warns

@@ -148,10 +148,12 @@ class Core:
     ) -> pd.DataFrame:
         """See `Workspace.deployments`."""
         service = self.catalogue
-        owner = await service.find_workflow(workflow, refresh=refresh) if workflow is not None else None
         listed, workflows, machines = await together(
-            service.deployments_entry(refresh=refresh), service.workflows_entry(refresh=refresh), service.machines_entry()
+            service.deployments_entry(refresh=refresh),
+            service.workflows_entry(refresh=refresh),
+            service.machines_entry(),
         )
+        owner = await service.find_workflow(workflow) if workflow is not None else None
 
         def build() -> pd.DataFrame:
             from comfynb.frames.deployments import deployments_frame

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from comfynb.services.comfyui import ComfyUIService
 UNIT = Path(__file__).parent / "unit"
 SETTINGS = ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "WEBHOOK_URL", "COMFYNB_SANDBOX")
 SPEED = 1000.0
-
-
-def pytest_configure() -> None:
-    """Give the kernels of notebooks, which inherit this environment, the sandbox and no settings of the user's."""
-    for name in SETTINGS:
-        os.environ.pop(name, None)
-    os.environ["COMFYNB_SANDBOX"] = "1"
-    os.environ["JUPYTER_PLATFORM_DIRS"] = "1"  # else jupyter_core warns
 
 
 @pytest.fixture(autouse=True)

@@ -171,25 +171,31 @@ class _Served:
         raise NotImplementedError
 
 
-async def _read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Return head and body of one request or answer that tells its length."""
+async def _read_message(reader: asyncio.StreamReader, pause: float = 0.0) -> tuple[bytes, bytes]:
+    """Return head and body of one request or answer that tells its length, with a pause before each megabyte."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             length = int(line.partition(b":")[2])
-    return head, await reader.readexactly(length)
+    body = bytearray()
+    while len(body) < length:
+        await asyncio.sleep(pause)
+        body += await reader.readexactly(min(1_000_000, length - len(body)))
+    return head, bytes(body)
 
 
 class RawServer(_Served):
     """Answers with the very bytes that a function gives, and remembers the requests.
 
-    The function is given a `Request` and returns bytes, or steps: bytes to send, seconds to wait, `DROP`.
+    The function is given a `Request` and returns bytes, or steps: bytes to send, seconds to wait, `DROP`. The bodies of
+    requests are read with a `pause` before each megabyte.
     """
 
-    def __init__(self, respond: Callable[[Request], bytes | Iterable[Step]]) -> None:
+    def __init__(self, respond: Callable[[Request], bytes | Iterable[Step]], pause: float = 0.0) -> None:
         super().__init__()
         self._respond = respond
+        self._pause = pause
         self.requests: list[Request] = []
 
     def asked(self, method: str = "GET") -> list[str]:
@@ -198,7 +204,7 @@ class RawServer(_Served):
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
-            head, body = await _read_message(reader)
+            head, body = await _read_message(reader, self._pause)
             first, *lines = head.decode("latin-1").rstrip().split("\r\n")
             method, target, _ = first.split(" ", 2)
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 def renew(path: Path) -> None:
     """Run one notebook and store it, without what differs from machine to machine."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    resources = {"metadata": {"path": str(FOLDER)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     notebook.metadata = {

@@ -31,6 +31,8 @@ from comfynb.errors import NotFoundError, TransportError
 
 log = logging.getLogger("comfynb")
 
+SLOWEST_UPLOAD = 50_000
+"""Bytes a second; an upload is not given up before it could be done at this pace."""
 
 no_network: ContextVar[bool] = ContextVar("comfynb_no_network", default=False)
 """Set while a read is tried from the cache alone; nothing may be sent then."""
@@ -289,8 +291,10 @@ class Transport:
 
     async def _once(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
         submit = route.kind is Kind.SUBMIT
-        # A submit's connection may be silent for `submit_timeout`; the rest of it gets what a read gets.
+        # A submit's connection may be silent for `submit_timeout`, and a large file takes long to send; the rest gets
+        # what a read gets.
         seconds = self.limits.timeout + (self.limits.submit_timeout if submit else 0.0)
+        seconds += _size(arguments.get("files")) / SLOWEST_UPLOAD
         async with self._here.submits if submit else self._here.reads:
             holder: Any = (
                 new_client(self.address, self.limits, self.limits.submit_timeout)
@@ -344,6 +348,10 @@ class Transport:
         if here.client is None:
             here.client = new_client(self.address, self.limits, self.limits.timeout)
         return here.client
+
+
+def _size(files: Mapping[str, Any] | None) -> int:
+    return sum(len(part[1]) for part in (files or {}).values() if isinstance(part[1], bytes))
 
 
 def _query_value(value: Any) -> str:

@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from comfynb.sandbox.counters import Counters
     from comfynb.sandbox.knobs import Knobs
     from comfynb.sandbox.server import Sandbox
+    from comfynb.sandbox.world.saving import save_world
 
-__all__ = ["Counters", "Knobs", "Sandbox"]
+__all__ = ["Counters", "Knobs", "Sandbox", "save_world"]
 
-_HOMES = {"Counters": "counters", "Knobs": "knobs", "Sandbox": "server"}
+_HOMES = {"Counters": "counters", "Knobs": "knobs", "Sandbox": "server", "save_world": "world.saving"}
 
 
 def __getattr__(name: str) -> Any:

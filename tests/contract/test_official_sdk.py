@@ -10,7 +10,6 @@ import pytest
 import comfynb
 
 
-
 @pytest.fixture
 def slow_sandbox() -> Iterator[comfynb.Sandbox]:
     with comfynb.Sandbox(speed=2.0) as sandbox:
@@ -38,6 +37,6 @@ def test_the_official_sdk_cannot_read_a_run_here_either(slow_sandbox: comfynb.Sa
         comfydeploy.ComfyDeploy(bearer=slow_sandbox.api_key, server_url=f"{slow_sandbox.url}/api") as sdk,
     ):
         run = ws.submit("MAKEIMAGE", PROMPT="a red fox")
-        with pytest.raises(Exception, match="[Vv]alidation") as caught:
+        with pytest.raises(Exception, match=r"[Vv]alidation") as caught:
             sdk.run.get(run_id=run.id)
         assert "workflow_api" in str(caught.value)

@@ -142,7 +142,8 @@ def _files(outputs: Any) -> list[dict[str, Any]]:
     found = []
     for row in outputs:
         data = row["data"] if isinstance(row["data"], dict) else {}
-        found += [item for items in data.values() if isinstance(items, list) for item in items if isinstance(item, dict)]
+        lists = (items for items in data.values() if isinstance(items, list))
+        found += [item for items in lists for item in items if isinstance(item, dict)]
     return found
 
 
@@ -177,9 +178,10 @@ def expected(recording: Recording) -> type[ApiError]:
     }.get(recording.status, ApiError)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(name for name, content in CONTENTS.items() if isinstance(content, dict) and "distinct_states" in content)
-)
+LIVES = sorted(name for name, content in CONTENTS.items() if isinstance(content, dict) and "distinct_states" in content)
+
+
+@pytest.mark.parametrize("name", LIVES)
 def test_a_recorded_life_of_a_run_is_shown_without_a_step_back(name: str) -> None:
     """Whatever order the server's answers came in, status and progress only go on, and the end is the server's."""
     from comfynb.services.watching import State

@@ -19,7 +19,7 @@ _NUMBERS: Final[frozenset[Kind]] = frozenset({"float", "integer", "slider", "sli
 _SAMPLER: Final[Mapping[str, Any]] = {"seed": 42, "steps": 20, "cfg": 7.0, "denoise": 1.0}
 
 
-def graph_with(inputs: Sequence[str | InputEntry], name: str) -> Graph:
+def graph_with(inputs: Sequence[InputEntry], name: str) -> Graph:
     """Return a graph that makes a picture and has these inputs.
 
     Inputs that are called like something in it go there: ``steps``, ``width``, ``seed`` and so on, the texts become
@@ -27,21 +27,20 @@ def graph_with(inputs: Sequence[str | InputEntry], name: str) -> Graph:
 
     Parameters
     ----------
-    inputs : sequence of str or InputEntry
-        The inputs; a name alone is a text.
+    inputs : sequence of InputEntry
+        The inputs.
     name : str
         Of the workflow, for the names of its files.
 
     Examples
     --------
-    >>> graph = graph_with(["prompt", InputEntry(name="steps", kind="integer", default=25)], "shoes").api()
+    >>> graph = graph_with([InputEntry(name="steps", kind="integer", default=25)], "shoes").api()
     >>> [node["inputs"]["steps"] for node in graph.values() if node["class_type"] == "KSampler"]
-    [['3', 0]]
+    [['2', 0]]
     """
     graph = Graph()
     model = graph.add("CheckpointLoaderSimple", ckpt_name="sd_xl_base_1.0.safetensors")
-    entries = [InputEntry(name=each) if isinstance(each, str) else each for each in inputs]
-    nodes = [(each, _input(graph, each)) for each in entries]
+    nodes = [(each, _input(graph, each)) for each in inputs]
     numbers = {each.name.lower(): node[0] for each, node in nodes if each.kind in _NUMBERS}
     seeds = [node[0] for each, node in nodes if each.kind == "seed"]
     texts = [(each, node) for each, node in nodes if each.kind in _TEXTS]

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, model_validator
 
 from comfynb.rules.input_classes import Kind
 from comfynb.sandbox.routes.bodies import Environment, MachineType
 
 __all__ = ["DeploymentEntry", "InputEntry", "MachineEntry", "VersionEntry", "WorkflowEntry", "WorldEntry"]
 
-Name = StrictStr
-Key = StrictStr | None
-GraphSource = StrictStr | dict[str, Any] | None
+OF_A_VERSION = ("inputs", "workflow_api", "workflow")
+"""What may stand in a workflow itself where its versions are not told apart."""
+
+
+def _path_or_graph(value: object) -> object:
+    if not isinstance(value, str | dict):
+        raise ValueError("it has to be the path of a file")  # noqa: TRY004 - pydantic collects ValueErrors
+    return value
+
+
+def _named(value: object) -> object:
+    """Let a name alone be an input that takes a text."""
+    if not isinstance(value, list):
+        return value
+    return [{"name": each} if isinstance(each, str) else each for each in value]
+
+
+GraphSource = Annotated[Any, BeforeValidator(_path_or_graph)]
 """The path of a file, or what is in it."""
 
 
@@ -25,8 +40,8 @@ class _Entry(BaseModel):
 class MachineEntry(_Entry):
     """A machine. `key` is what the others name it by, where names are not unique."""
 
-    name: Name = Field(min_length=1)
-    key: Key = None
+    name: StrictStr = Field(min_length=1)
+    key: StrictStr | None = None
     type: MachineType | None = None
     gpu: StrictStr | None = None
     status: Literal["not-started", "ready", "building", "error", "running", "paused", "starting"] = "ready"
@@ -36,13 +51,13 @@ class MachineEntry(_Entry):
 class InputEntry(_Entry):
     """An input of a workflow, by the kind of what it takes."""
 
-    name: Name = Field(min_length=1)
+    name: StrictStr = Field(min_length=1)
     kind: Kind = "text"
     label: StrictStr = ""
     description: StrictStr = ""
-    default: StrictBool | StrictInt | StrictFloat | StrictStr | list[Any] | None = None
-    min: StrictInt | StrictFloat | None = None
-    max: StrictInt | StrictFloat | None = None
+    default: Any = None
+    min: float | None = Field(None, strict=True)
+    max: float | None = Field(None, strict=True)
     options: list[StrictStr] | None = None
 
 
@@ -51,23 +66,33 @@ class VersionEntry(_Entry):
 
     number: int | None = Field(None, ge=1, strict=True)
     comment: StrictStr = ""
-    inputs: list[StrictStr | InputEntry] | None = None
+    inputs: Annotated[list[InputEntry], BeforeValidator(_named)] | None = None
     workflow_api: GraphSource = None
     workflow: GraphSource = None
 
 
 class WorkflowEntry(_Entry):
-    """A workflow; what stands for its only version may stand in itself."""
+    """A workflow; where its versions are the same, or there is only one, what they are stands in itself."""
 
-    name: Name = Field(min_length=1)
-    key: Key = None
+    name: StrictStr = Field(min_length=1)
+    key: StrictStr | None = None
     description: StrictStr | None = None
     machine: StrictStr | None = None
     pinned: StrictBool = False
-    inputs: list[StrictStr | InputEntry] | None = None
-    workflow_api: GraphSource = None
-    workflow: GraphSource = None
-    versions: int | list[VersionEntry] | None = None
+    versions: list[VersionEntry] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _versions(cls, content: Any) -> Any:
+        """Let every workflow have a list of versions."""
+        if not isinstance(content, dict) or isinstance(content.get("versions", 1), list):
+            return content
+        count = content.get("versions", 1)
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 1000:
+            raise ValueError("versions has to be a number, or a list of tables")
+        rest = {name: value for name, value in content.items() if name not in OF_A_VERSION}
+        own = {name: content[name] for name in OF_A_VERSION if name in content}
+        return {**rest, "versions": [own] * count}
 
 
 class DeploymentEntry(_Entry):

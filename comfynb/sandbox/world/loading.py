@@ -48,10 +48,10 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
@@ -69,6 +69,7 @@ from comfynb.sandbox.world.entries import (
 )
 from comfynb.sandbox.world.graph import GivenGraph, Graphs
 from comfynb.sandbox.world.machines import MachineSpec
+from comfynb.sandbox.world.problems import near, sentences
 from comfynb.sandbox.world.spec import WorldSpec
 from comfynb.sandbox.world.workflows import VersionSpec, WorkflowSpec
 
@@ -103,8 +104,8 @@ def load_world(source: WorldSource) -> WorldSpec:
     >>> load_world({"workflows": [{"name": "shoes", "inputs": [{"name": "steps", "kind": "intger"}]}]})
     Traceback (most recent call last):
         ...
-    comfynb.errors.ConfigurationError: The world cannot be used: workflows[1] ('shoes').inputs[1].kind: there is no \
-'intger'; did you mean 'integer'?
+    comfynb.errors.ConfigurationError: The world cannot be used: workflows[1] ('shoes').inputs[1] ('steps').kind: \
+there is no 'intger'; did you mean 'integer'?
     """
     if isinstance(source, Mapping):
         return _Reader("The world", Path.cwd()).read(source)
@@ -131,11 +132,7 @@ class _Reader:
 
     def read(self, content: Mapping[str, Any]) -> WorldSpec:
         """Return the world."""
-        try:
-            entry = WorldEntry.model_validate(dict(content))
-        except ValidationError as error:
-            self.problems += _sentences(error, content)
-            self._fail()
+        entry = self._checked(content)
         machines = [_machine(each) for each in entry.machines]
         self._unique("machines", [each.key for each in machines])
         workflows = [self._workflow(f"workflows[{place}]", each) for place, each in enumerate(entry.workflows, 1)]
@@ -152,47 +149,46 @@ class _Reader:
         ]
         self._unique("deployments", [f"{each.workflow} in {each.environment}" for each in deployments])
         if self.problems:
-            self._fail()
+            raise self._failure()
         graphs = [version.build("").api() for each in workflows for version in each.versions]
         return WorldSpec(
             tuple(machines), tuple(workflows), tuple(deployments), installed_for(graphs), history=entry.history
         )
 
-    def _fail(self) -> NoReturn:
+    def _checked(self, content: Mapping[str, Any]) -> WorldEntry:
+        try:
+            return WorldEntry.model_validate(dict(content))
+        except ValidationError as error:
+            self.problems += sentences(error, content)
+        raise self._failure()
+
+    def _failure(self) -> ConfigurationError:
         told = self.problems[:_MOST]
         if len(self.problems) > _MOST:
             told.append(f"and {len(self.problems) - _MOST} more")
         lines = told[0] if len(told) == 1 else "".join(f"\n  {each}" for each in told)
-        raise ConfigurationError(f"{self.what} cannot be used: {lines}".replace(": \n", ":\n"))
+        return ConfigurationError(f"{self.what} cannot be used: {lines}".replace(": \n", ":\n"))
 
     def _unique(self, what: str, keys: Sequence[str]) -> None:
         for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
-            hint = "" if what == "deployments" else "; give each a key of its own"
+            hint = "; give each a key of its own" if what in {"machines", "workflows"} else ""
             self.problems.append(f"{what}: {key!r} stands there {keys.count(key)} times{hint}")
 
     def _known(self, where: str, key: str, keys: Sequence[str], what: str) -> bool:
         if key in keys:
             return True
-        self.problems.append(f"{where}: there is no {what} {key!r}{_near(key, keys)}")
+        self.problems.append(f"{where}: there is no {what} {key!r}{near(key, keys)}")
         return False
 
     # Workflows
 
     def _workflow(self, where: str, entry: WorkflowEntry) -> WorkflowSpec:
         where = f"{where} ({entry.name!r})"
-        own = VersionEntry(inputs=entry.inputs, workflow_api=entry.workflow_api, workflow=entry.workflow)
-        versions: list[VersionEntry]
-        if isinstance(entry.versions, list):
-            versions = entry.versions
-            if own != VersionEntry():
-                self.problems.append(f"{where}: versions is a list, so that inputs and graphs belong into it")
-        else:
-            versions = [own] * (1 if entry.versions is None else max(0, entry.versions))
         specs = []
-        for place, each in enumerate(versions, 1):
-            at = f"{where}.versions[{place}]" if isinstance(entry.versions, list) else where
-            graphs = self._graphs(at, each, entry.name)
-            specs.append(VersionSpec(each.comment, lambda _files, graphs=graphs: graphs, each.number or place))
+        for place, each in enumerate(entry.versions, 1):
+            at = f"{where}.versions[{place}]" if len(entry.versions) > 1 else where
+            build = partial(_given, self._graphs(at, each, entry.name))
+            specs.append(VersionSpec(each.comment, build, each.number or place))
         numbers = [each.number for each in specs]
         if numbers != sorted(set(numbers), key=lambda number: number or 0):
             self.problems.append(f"{where}: the numbers of versions have to grow, and each to be there once")
@@ -238,11 +234,9 @@ class _Reader:
         # What is wrong is told; nothing else has to be said about it.
         return {"0": {"class_type": ""}}
 
-    def _check_inputs(self, where: str, inputs: Sequence[str | InputEntry]) -> None:
-        self._unique(f"{where}.inputs", [each if isinstance(each, str) else each.name for each in inputs])
+    def _check_inputs(self, where: str, inputs: Sequence[InputEntry]) -> None:
+        self._unique(f"{where}.inputs", [each.name for each in inputs])
         for each in inputs:
-            if isinstance(each, str):
-                continue
             if each.kind == "enum" and not each.options:
                 self.problems.append(f"{where}: the input {each.name!r} is an enum and has no options")
             if each.kind != "enum" and each.options is not None:
@@ -279,86 +273,12 @@ _EDITORS = (
 )
 
 
+def _given(graphs: Graphs, _files: str) -> Graphs:
+    return graphs
+
+
 def _machine(entry: MachineEntry) -> MachineSpec:
     kind = entry.type.value if entry.type else ("comfy-deploy-serverless" if entry.gpu else "classic")
     host = "".join(char if char.isascii() and char.isalnum() else "-" for char in entry.name.lower()).strip("-")
     endpoint = f"http://{host or 'machine'}.sandbox.invalid:8188" if kind == "classic" else "not-ready"
     return MachineSpec(entry.name, kind, entry.status, entry.gpu, endpoint, entry.deleted, entry.key)
-
-
-def _near(word: str, words: Sequence[str]) -> str:
-    close = get_close_matches(word, words, 1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(map(repr, words[:12]))}" if words else ""
-
-
-# What pydantic finds, in sentences
-
-
-def _sentences(error: ValidationError, content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each problem with its place; where something may be of several kinds, the problems of the nearest one."""
-    seen: set[str] = set()
-    for fault in error.errors(include_url=False):
-        where, leads_on = _place(fault["loc"], content)
-        if not leads_on:
-            continue
-        sentence = f"{where}: {_problem(fault)}"
-        if sentence not in seen:
-            seen.add(sentence)
-            yield sentence
-
-
-def _place(loc: Sequence[str | int], content: Any) -> tuple[str, bool]:
-    """Return where a problem is, and whether it belongs to the kind of thing that stands there."""
-    where, here, relevant = "", content, True
-    for step in loc:
-        if isinstance(step, int):
-            here = here[step] if isinstance(here, list) and step < len(here) else None
-            where += f"[{step + 1}]"
-            name = here.get("name") if isinstance(here, dict) else None
-            where += (
-                f" ({name!r})" if isinstance(name, str) and where.startswith("workflows") and "." not in where else ""
-            )
-        elif step in _BRANCHES:
-            relevant = relevant and isinstance(here, _BRANCHES[step])
-        elif step.startswith("list["):
-            relevant = relevant and isinstance(here, list)
-        elif step.startswith("dict["):
-            relevant = relevant and isinstance(here, dict)
-        else:
-            here = here.get(step) if isinstance(here, dict) else None
-            where += f".{step}" if where else step
-    return where, relevant
-
-
-_BRANCHES: Mapping[str, type | tuple[type, ...]] = {
-    "str": str,
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "InputEntry": dict,
-    "VersionEntry": dict,
-}
-
-
-def _problem(fault: Any) -> str:
-    kind, given = fault["type"], fault["input"]
-    if kind == "extra_forbidden":
-        name = str(fault["loc"][-1])
-        return f"there is no such setting{_near(name, _settings(fault['loc']))}"
-    if kind in {"literal_error", "enum"}:
-        words = [each.strip(" '") for each in str(fault["ctx"]["expected"]).replace(" or ", ", ").split(",")]
-        return f"there is no {given!r}{_near(str(given), words)}"
-    if kind == "missing":
-        return "it is missing"
-    return f"{fault['msg'][0].lower()}{fault['msg'][1:]}, and is {given!r:.60}"
-
-
-def _settings(loc: Sequence[str | int]) -> list[str]:
-    names = {"machines": MachineEntry, "workflows": WorkflowEntry, "deployments": DeploymentEntry}
-    if "InputEntry" in loc:
-        return list(InputEntry.model_fields)
-    if "versions" in loc[:-1]:
-        return list(VersionEntry.model_fields)
-    return list(names.get(str(loc[0]), WorldEntry).model_fields) if len(loc) > 1 else list(WorldEntry.model_fields)

@@ -142,6 +142,16 @@ def test_a_good_status_with_a_body_that_cannot_be_used_is_an_error(body: bytes, 
             run(client, client.machines())
 
 
+def test_data_under_a_wrong_content_type_is_data() -> None:
+    """Once it is known that this is the API, a gateway that mislabels an answer does not spoil it."""
+    with RawServer(
+        lambda r: json_answer([]) if r.path == "/api/workflows" else text_answer('[{"id": "m1"}]', 200)
+    ) as server:
+        client = ComfyDeployClient(transport_to(server.url))
+        run(client, client.workflows())
+        assert [machine.id for machine in run(client, client.machines())] == ["m1"]
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

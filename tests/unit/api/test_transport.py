@@ -16,9 +16,10 @@ from faults import DROP, KEY, QUICK, RawServer, Request, Step, answer, json_answ
 from comfynb.api import routes
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
-from comfynb.api.transport import Call, Transport
+from comfynb.api.transport import Call, NeedsNetwork, Transport
 from comfynb.errors import ApiError, NotFoundError, TransportError
 from comfynb.sandbox import Sandbox
+from comfynb.services.cache import served
 
 GOOD = json_answer([])
 ONCE = Limits(timeout=0.3, submit_timeout=0.3, retries=0)
@@ -109,6 +110,15 @@ def test_a_submit_is_given_longer_than_a_read() -> None:
     with RawServer(slow) as server:
         transport = transport_to(server.url, limits=Limits(timeout=0.3, submit_timeout=5.0, retries=0))
         assert run(transport, transport.fetch(routes.QUEUE_DEPLOYMENT, json={})).status == 200
+
+
+def test_a_large_file_is_given_the_time_that_it_takes() -> None:
+    """A deadline for the whole of it would end a slow upload that goes on well."""
+    content = bytes(20_000_000)
+    with RawServer(lambda r: GOOD if r.method == "GET" else json_answer({"file_url": "u"}), pause=0.03) as server:
+        client = ComfyDeployClient(transport_to(server.url, limits=Limits(timeout=0.3)))
+        assert run(client, client.upload("a.png", content)).file_url == "u"
+        assert len(server.requests[-1].body) > len(content)
 
 
 # Connections
@@ -335,6 +345,15 @@ def test_a_closed_transport_opens_again() -> None:
         transport = transport_to(server.url, limits=QUICK)
         run(transport, again(transport))
         assert server.connections == 2
+
+
+def test_nothing_is_sent_where_only_the_cache_may_be_asked() -> None:
+    """A read that is tried without the network is told to go elsewhere."""
+    with RawServer(lambda _: GOOD) as server:
+        transport = transport_to(server.url)
+        with pytest.raises(NeedsNetwork):
+            served(lambda: transport.fetch(routes.MACHINES))
+        assert server.connections == 0
 
 
 def test_what_is_not_there_is_not_asked_for_twice(sandbox: Sandbox) -> None:

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import COMMAND, Command, Done
 
 from comfynb.cli.app import run
 from comfynb.sandbox import Sandbox
-
-COMMAND = (sys.executable, "-c", "from comfynb.cli import main; main()")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        """What it wrote to standard error, on one line."""
-        return " ".join(self.err.split())
 
 
 @pytest.fixture
@@ -40,7 +22,7 @@ def on_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], on_sandbox: None) -> Callable[..., Done]:
+def cli(capsys: pytest.CaptureFixture[str], on_sandbox: None) -> Command:
     """Run a command in this process."""
 
     def call(*words: str) -> Done:
@@ -53,7 +35,7 @@ def cli(capsys: pytest.CaptureFixture[str], on_sandbox: None) -> Callable[..., D
 
 
 @pytest.fixture
-def shell(on_sandbox: None) -> Callable[..., Done]:
+def shell(on_sandbox: None) -> Command:
     """Run a command in a process of its own."""
 
     def call(*words: str, **environment: str) -> Done:

@@ -7,18 +7,14 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import COMMAND, Command
 from PIL import Image
 
 import comfynb
 from comfynb.sandbox import Sandbox
-from conftest import COMMAND, Done
-
-Command = Callable[..., Done]
-
 
 # comfynb workflow
 

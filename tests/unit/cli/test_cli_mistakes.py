@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Command, Done
 
 import comfynb
 from comfynb import __version__, connecting
 from comfynb.api.connections import Limits
 from comfynb.cli.app import app, run
 from comfynb.sandbox import Sandbox
-from conftest import Done
 
-Command = Callable[..., Done]
 COMMANDS = ("demo", "api", "workflow", "sandbox", "lab")
 HOSTILE = "fox\x1b]0;title\x07\x1b[31m\x9b2J\u202eevil\r\n<b>[red]"
 """What somebody can call a workflow, a machine or an input."""
