@@ -114,9 +114,9 @@ def test_a_submit_is_given_longer_than_a_read() -> None:
 
 def test_a_large_file_is_given_the_time_that_it_takes() -> None:
     """A deadline for the whole of it would end a slow upload that goes on well."""
-    content = bytes(20_000_000)
-    with RawServer(lambda r: GOOD if r.method == "GET" else json_answer({"file_url": "u"}), pause=0.03) as server:
-        client = ComfyDeployClient(transport_to(server.url, limits=Limits(timeout=0.3)))
+    content = bytes(24_000_000)
+    with RawServer(lambda r: GOOD if r.method == "GET" else json_answer({"file_url": "u"}), pause=0.05) as server:
+        client = ComfyDeployClient(transport_to(server.url, limits=Limits(timeout=0.8)))
         assert run(client, client.upload("a.png", content)).file_url == "u"
         assert len(server.requests[-1].body) > len(content)
 
