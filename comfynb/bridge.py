@@ -68,11 +68,21 @@ class IOThread:
         """Run it there and wait. Ctrl-C cancels it."""
         if threading.current_thread().name == THREAD_NAME:
             raise RuntimeError("This was called on comfynb's own I/O thread; await its twin on ws.aio there instead.")
-        future = self.start(function)
+        begun: list[asyncio.Task[Any]] = []
+        given_up = threading.Event()
+
+        async def unless_given_up() -> T:
+            begun.extend(task for task in (asyncio.current_task(),) if task is not None)
+            if given_up.is_set():
+                raise asyncio.CancelledError
+            return await function()
+
         try:
-            return future.result()
+            return self.start(unless_given_up).result()
         except BaseException:
-            future.cancel()
+            # Ctrl-C strikes anywhere, also between the start and the moment at which its future is known here.
+            given_up.set()
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in begun])
             raise
 
     async def arun(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -241,11 +241,11 @@ class Core:
         return {workflow.id: found[workflow.id] for workflow in workflows if workflow.id in found}
 
     async def runs(
-        self, *, workflow: Any = None, deployment: Any = None, limit: int = 100, refresh: bool = False
+        self, workflow: Any = None, *, deployment: Any = None, limit: int = 100, refresh: bool = False
     ) -> pd.DataFrame:
         """See `Workspace.runs`."""
-        if limit < 0:
-            raise InputError(f"limit={limit} is no number of runs.")
+        if not isinstance(limit, int) or limit < 0:
+            raise InputError(f"limit={limit!r} is no number of runs.")
         if workflow is not None and deployment is not None:
             raise InputError("Give either workflow= or deployment=; a deployment has one workflow.")
         service = self.catalogue
@@ -386,8 +386,7 @@ class Core:
         from comfynb.runs.run import Run
 
         handle = Run(self, reference(run, "run"))
-        await handle.look()
-        return handle
+        return await handle.look_round()
 
     async def overview(self) -> None:
         """Read what a workspace shows of itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,22 @@ class Settings(BaseSettings):
     api_url: str = Field(DEFAULT_URL, validation_alias=AliasChoices("COMFY_DEPLOY_API_URL"))
     webhook_url: str | None = Field(None, validation_alias=AliasChoices("WEBHOOK_URL"))
     sandbox: bool = Field(False, validation_alias=AliasChoices("COMFYNB_SANDBOX"))
+
+
+def check_webhook(url: str) -> str:
+    """Return a URL that the server can call; it takes anything, and then calls nobody.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no http or https URL.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigurationError(
+            "The webhook is no http or https URL that the server could call; see WEBHOOK_URL or webhook=."
+        )
+    return url.strip()
 
 
 def read_settings() -> Settings:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
-from comfynb.errors import ComfyError, InputError
+from comfynb.errors import ComfyError
+from comfynb.rules.given import given_inputs
 from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.services.comfyui import ComfyUIService
@@ -145,7 +146,7 @@ class Workspace:
         """
         return self._core.face.read(lambda: self._core.catalog(refresh=refresh))
 
-    def runs(self, *, workflow: Any = None, deployment: Any = None, limit: int = 100) -> pd.DataFrame:
+    def runs(self, workflow: Any = None, *, deployment: Any = None, limit: int = 100) -> pd.DataFrame:
         """Return runs, newest first, with their inputs as ``input.NAME`` columns and the error text of failed ones.
 
         Asked of the server each time. Without a workflow it costs one request for each workflow, since the API has no
@@ -241,7 +242,7 @@ class Workspace:
         >>> ws.prepare("text2img", prompt="a red fox", seed=7).ok
         True
         """
-        given = _given(inputs, more)
+        given = given_inputs(inputs, more)
         options = {"environment": environment, "version": version, "machine": machine, "webhook": webhook}
         return self._core.face.call(lambda: self._core.prepare(workflow, given, options))
 
@@ -288,7 +289,7 @@ class Workspace:
         SubmitUncertainError
             If no answer came and it is not known whether a run exists.
         """
-        given = _given(inputs, more)
+        given = given_inputs(inputs, more)
         options = {"environment": environment, "version": version, "machine": machine, "webhook": webhook}
         prepared = self._core.face.call(lambda: self._core.prepare(workflow, given, options))
         return self._submit(prepared)
@@ -538,7 +539,7 @@ async def _aprepare(core: Core, workflow: Any, /, inputs: Mapping[str, Any] | No
     named: dict[str, Any] = {
         key: options.pop(key) for key in ("environment", "version", "machine", "webhook") if key in options
     }
-    given = _given(inputs, options)
+    given = given_inputs(inputs, options)
     return await core.face.acall(lambda: core.prepare(workflow, given, named))
 
 
@@ -597,17 +598,3 @@ _ASYNC: dict[str, Callable[..., Any]] = {
     "update_deployment": _calling(lambda core: core.catalogue.update_deployment),
     "upload_workflow": _calling(lambda core: core.catalogue.upload_workflow),
 }
-
-
-def _given(inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs out of both places; one given twice is an error."""
-    if inputs is not None and not isinstance(inputs, Mapping):
-        raise InputError(f"inputs= takes a mapping from input name to value, not a {type(inputs).__name__}.")
-    first = dict(inputs or {})
-    twice = [name for name in more if name in first]
-    if twice:
-        raise InputError(
-            f"Given twice, in inputs= and as a keyword: {', '.join(twice)}.",
-            problems=dict.fromkeys(twice, "given twice, in inputs= and as a keyword"),
-        )
-    return {**first, **more}

@@ -86,7 +86,8 @@ def new_client(address: Address, limits: Limits, read_timeout: float) -> httpx.A
     return httpx.AsyncClient(
         verify=_certificates(),
         trust_env=not local,  # a proxy for the world must not be asked for this machine
-        timeout=httpx.Timeout(read_timeout, connect=min(10.0, limits.timeout), pool=None),
+        # A file is sent in one write, which the deadline of the whole request ends.
+        timeout=httpx.Timeout(read_timeout, connect=min(10.0, limits.timeout), write=None, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.max_concurrent),
         headers={"User-Agent": "comfynb", "Accept": "application/json"},
     )

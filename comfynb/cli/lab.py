@@ -25,7 +25,7 @@ def lab(
     from comfynb.settings import read_settings
 
     if find_spec("jupyterlab") is None:
-        raise ConfigurationError("JupyterLab is not installed; pip install 'comfynb[lab]' does it.")
+        raise ConfigurationError("JupyterLab is not installed; pip install jupyterlab does it.")
     where = folder or _notebooks()
     if not where.is_dir():
         raise ConfigurationError(f"There is no folder {str(where)!r}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from comfynb.cli import show
-from comfynb.errors import WaitTimeout
+from comfynb.errors import ConfigurationError, WaitTimeout
 
 if TYPE_CHECKING:
     from comfynb.runs.run import Run
@@ -37,11 +37,18 @@ def workflow(
 
     inputs = _read_inputs(given)
     check_seconds(timeout=timeout)
+    if download is not None:
+        if not execute:
+            raise typer.BadParameter("goes with --execute.", param_hint="--download")
+        _make(download)
     with connect() as ws:
         options: dict[str, Any] = {"environment": environment, "version": version, "machine": machine}
         prepared = ws.prepare(name, inputs, **options)
         if not execute:
-            show.as_json(_prepared(prepared)) if as_json else typer.echo(repr(prepared))
+            if as_json:
+                show.as_json(_prepared(prepared))
+            else:
+                _show(prepared)
             return 0 if prepared.ok else 2 if prepared.problems else 1
         prepared.check()  # before anything is sent, since only the good inputs go on from here
         show.line(f"{prepared.name} runs on {prepared.route}.", err=True)
@@ -59,6 +66,24 @@ def workflow(
         else:
             _tell(run, saved, why)
         return 0 if run.status == "success" else 1
+
+
+def _make(folder: Path) -> None:
+    """Make the folder for what a run makes, before anything is paid for."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{folder} cannot be the folder for the pictures: {error.strerror}.") from error
+
+
+def _show(prepared: Prepared) -> None:
+    text, _, _ = repr(prepared).rpartition("\n\n")  # its last lines speak of Python
+    typer.echo(text)
+    if prepared.ok:
+        drawn = "; the drawn seed is drawn anew then, unless it is given" if prepared.inputs.drawn else ""
+        typer.echo(f"\nNothing was sent. --execute submits it{drawn}.")
+    else:
+        typer.echo("\nNothing was sent, and nothing can be until that is put right.")
 
 
 def _read_inputs(given: list[str]) -> dict[str, Any]:

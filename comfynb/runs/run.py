@@ -30,6 +30,7 @@ from comfynb.errors import (
 )
 from comfynb.notices import notice
 from comfynb.rules.diagnosis import Failure, hint_for, stall_cause
+from comfynb.rules.given import given_inputs
 from comfynb.rules.graph import describe_graph
 from comfynb.rules.naming import display_name
 from comfynb.rules.observing import STALL, Change
@@ -79,6 +80,8 @@ class Run:
         self._watch = Watch(core.comfyui, run_id, self._state)
         self._files: tuple[ResultFile, ...] = ()
         self._failure: Failure | None = None
+        self._machine: str | None = None
+        self._version: int | None = None
         self._patience = STALL
 
     # -- what is known ------------------------------------------------------------------------------------------
@@ -150,6 +153,23 @@ class Run:
         return self.prepared.machine_id if self.prepared is not None else None
 
     @property
+    def machine(self) -> str | None:
+        """The name of its machine where it is known, else its id."""
+        if self.prepared is not None and self.machine_id == self.prepared.machine_id:
+            return self.prepared.machine_name
+        return self._machine or self.machine_id
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from its creation to its end, as the server reports them; None before the end."""
+        return self.model.duration if self.model is not None else None
+
+    @property
+    def error(self) -> Failure | None:
+        """The error that a node raised, if it was asked for: by `wait` or `explain`, since the run does not tell it."""
+        return self._failure
+
+    @property
     def created_at(self) -> datetime | None:
         """When the server wrote it down, in UTC."""
         return self.model.created_at if self.model is not None else None
@@ -172,6 +192,17 @@ class Run:
         """Do as `refresh` does, where the connections live."""
         await self._watch.look()
         await self._take_outputs()
+        return self
+
+    async def look_round(self) -> Run:
+        """Look once, and find out the names of its workflow, version and machine, for a handle made from an id."""
+        await self.look()
+        with suppress(ApiError, TransportError):
+            await self._core.catalogue.get_workflows()
+            names = {m.id: m.name for m in await self._core.catalogue.get_machines()}
+            self._machine = display_name(names.get(self.machine_id or "") or "") or None
+            version = await self._core.comfyui.version_of(self.model) if self.model is not None else None
+            self._version = version.version if version is not None else None
         return self
 
     async def _take_outputs(self) -> None:
@@ -404,8 +435,8 @@ class Run:
             "that write metadata do."
         )
 
-    def rerun(self, inputs: Mapping[str, Any] | None = None, **changes: Any) -> Run:
-        """Submit the same version with the same inputs to the same machine again, with changes.
+    def rerun(self, inputs: Mapping[str, Any] | None = None, *, machine: Any = None, **changes: Any) -> Run:
+        """Submit the same version with the same inputs again, with changes; like `ws.submit`, it does not wait.
 
         The seeds that were drawn are sent again, so that without changes the result is the same as far as the inputs
         decide it; a seed of -1 draws a new one.
@@ -414,6 +445,8 @@ class Run:
         ----------
         inputs : mapping, optional
             Changed inputs whose names are no identifiers.
+        machine : str, object or row, optional
+            Another machine than that of this run.
         **changes
             Changed inputs.
 
@@ -422,9 +455,9 @@ class Run:
         Run
             The new run; it was submitted and goes on.
         """
-        return self._core.face.call(lambda: self.do_rerun(inputs, **changes))
+        return self._core.face.call(lambda: self.do_rerun(inputs, machine=machine, **changes))
 
-    async def do_rerun(self, inputs: Mapping[str, Any] | None = None, **changes: Any) -> Run:
+    async def do_rerun(self, inputs: Mapping[str, Any] | None = None, *, machine: Any = None, **changes: Any) -> Run:
         """Do as `rerun` does, where the connections live."""
         if self.model is None:
             await self.look()
@@ -433,12 +466,12 @@ class Run:
             raise InputError(
                 f"The run {self.id} was made from a bare graph, so it cannot be submitted again from here."
             )
-        values = {**self.inputs, **(inputs or {}), **changes}
+        values = {**self.inputs, **given_inputs(inputs, changes)}
         prepared = await self._core.comfyui.prepare(
             await self._deployment_for(run) or run.workflow_id,
             values,
             version=run.workflow_version_id,
-            machine=run.machine_id,
+            machine=run.machine_id if machine is None else machine,
             webhook=(self.prepared.webhook or False) if self.prepared is not None else None,
         )
         return await self._core.submit(prepared)
@@ -467,12 +500,12 @@ class Run:
             progress=self.progress,
             live_status=self._state.seen.live_status,
             queue_position=self.queue_position,
-            machine=prepared.machine_name if prepared is not None else self.machine_id,
+            machine=self.machine,
             gpu=(run.gpu if run is not None else None) or (prepared.gpu if prepared is not None else None),
-            version=prepared.version.version if prepared is not None else None,
+            version=prepared.version.version if prepared is not None else self._version,
             environment=prepared.environment if prepared is not None else None,
             created=self.created_at,
-            duration_seconds=run.duration if run is not None else None,
+            duration_seconds=self.seconds,
             outputs=tuple((file.kind, file.filename, file.url) for file in self._files),
             failure=self._failure,
             trouble=self.trouble,

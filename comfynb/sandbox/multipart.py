@@ -28,6 +28,11 @@ def read_parts(content_type: str, body: bytes) -> Iterator[Part]:
     body : bytes
         Its body.
 
+    Raises
+    ------
+    ValueError
+        If it says that it is a form with files, and is none.
+
     Examples
     --------
     >>> body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nPNG\r\n--x--\r\n'
@@ -54,7 +59,7 @@ def read_parts(content_type: str, body: bytes) -> Iterator[Part]:
         header[1] += data[start:end]
 
     def header_end() -> None:
-        parts[-1].headers[header[0].decode("latin-1").lower()] = header[1].decode("utf-8", "replace")
+        parts[-1].headers[header[0].decode("latin-1").lower()] = header[1].decode("latin-1")
         header[0].clear()
         header[1].clear()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from comfynb.services.results import ResultFile, result_files
 from comfynb.services.submitting import Submitted, Submitter
 from comfynb.services.watching import Watch
 from comfynb.services.workflows import WorkflowsService, definitions_of
+from comfynb.settings import check_webhook
 
 _draw = SystemRandom().randint
 
@@ -208,11 +210,10 @@ class ComfyUIService:
     def _webhook(self, asked: str | bool | None) -> str | None:
         if asked is False:
             return None
-        if isinstance(asked, str):
-            return asked
         if asked is True and self.webhook is None:
             raise InputError("webhook=True needs a URL: set WEBHOOK_URL, or give webhook='https://…'.")
-        return self.webhook
+        url = asked if isinstance(asked, str) else self.webhook
+        return check_webhook(url) if url is not None else None
 
     # -- a run --------------------------------------------------------------------------------------------------
 
@@ -404,6 +405,10 @@ class ComfyUIService:
             if not name:
                 raise InputError("Bytes need a name= for the upload, with an ending such as .png.")
             content, called = file, name
+        elif not isinstance(file, str | os.PathLike):
+            raise InputError(
+                f"A {type(file).__name__} cannot be uploaded as it is; save it to a file, or give bytes and a name=."
+            )
         else:
             path = Path(file).expanduser()
             if not path.is_file():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from comfynb.api.connections import stream_file
 from comfynb.api.transport import Transport
+from comfynb.errors import InputError
 from comfynb.services.results import ResultFile
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -45,7 +46,10 @@ async def save_files(files: Sequence[ResultFile], folder: Path, transport: Trans
     files again and never those of another run.
     """
     folder = folder.expanduser()
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{str(folder)!r} cannot be the folder for the outputs: {error.strerror}.") from error
     taken: set[str] = set()
     saved: list[Path] = []
     for file in files:

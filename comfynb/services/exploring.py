@@ -101,8 +101,12 @@ async def explore(transport: Transport) -> Exploration:
     """Ask for every path pattern once, with GETs only, and say what the answers mean."""
     base, page = await _probe(transport, "", "")
     probes, answers = [base], dict[tuple[str, str], Answer]()
+    asked: set[str] = set()
     for under in PREFIXES:
         for resource, _ in RESOURCES:
+            if under + resource in asked:
+                continue
+            asked.add(under + resource)
             probe, answer = await _probe(transport, under, resource)
             probes.append(probe)
             if answer is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,12 @@ CELLS = (
     "len(await ws.aio.workflows())",
 )
 
+ALL_RAN_OR_ONE_FAILED = """() => {
+  const prompts = [...document.querySelectorAll(".jp-Notebook .jp-CodeCell .jp-InputArea-prompt")];
+  const failed = document.querySelector("[data-mime-type='application/vnd.jupyter.error']");
+  return failed || prompts.every(prompt => /\\d/.test(prompt.textContent));
+}"""
+
 
 def test_all_cells_run_at_once_show_table_and_picture(
     lab: Lab, page: Page, run_all: Callable[[str], None], errors: list[str]
@@ -28,11 +33,11 @@ def test_all_cells_run_at_once_show_table_and_picture(
     from playwright.sync_api import expect
 
     run_all(lab.write("look.ipynb", *CELLS))
+    page.wait_for_function(ALL_RAN_OR_ONE_FAILED)
     cells = page.locator(".jp-Notebook .jp-CodeCell")
-    expect(cells).to_have_count(len(CELLS))
-    for number in range(len(CELLS)):
-        prompt = cells.nth(number).locator(".jp-InputArea-prompt")
-        expect(prompt).to_have_text(re.compile(rf"\[{number + 1}\]:?"), timeout=60_000)
+    prompts = [text.strip() for text in cells.locator(".jp-InputArea-prompt").all_inner_texts()]
+    expected = [f"[{number}]:" for number in range(1, len(CELLS) + 1)]
+    assert prompts == expected, page.locator(".jp-Notebook").inner_text()
     outputs = [cells.nth(number).locator(".jp-OutputArea-output") for number in range(len(CELLS))]
     expect(page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
     expect(outputs[0].first).to_contain_text("sandbox")

@@ -61,7 +61,11 @@ def _kind(name: str) -> _Kind:
 
 def _the_file(call: Call) -> Part:
     """Return the file of a form, or a 422 of the kind that the server gives."""
-    for part in read_parts(call.headers.get("content-type", ""), call.body):
+    try:
+        parts = list(read_parts(call.headers.get("content-type", ""), call.body))
+    except ValueError:
+        raise HttpError(400, "There was an error parsing the body") from None
+    for part in parts:
         if part.name != "file":
             continue
         if not part.filename:

@@ -125,7 +125,7 @@ def _add_version(
         id=call.world.ids.uuid("version"),
         workflow_id=workflow.id,
         user_id=call.tenant.user_id,
-        number=len(workflow.versions) + 1,
+        number=max((each.number for each in workflow.versions), default=0) + 1,
         workflow=graph,
         workflow_api=api,
         comment=comment,

@@ -21,7 +21,7 @@ are needed; the rest has defaults.
     machine = "studio"
     versions = 3                       # three versions that are the same; or a list of tables
     inputs = [
-      "prompt",                        # a name alone is a text
+      "prompt",                        # a name alone is a text; what has no default is required
       { name = "steps", kind = "slider_integer", default = 20, min = 1, max = 60 },
       { name = "style", kind = "enum", options = ["plain", "festive"] },
       { name = "photo", kind = "image", label = "Photo of the shoe" },
@@ -211,7 +211,7 @@ class _Reader:
                 self.problems.append(f"{where}.workflow: {_EDITORS}; give workflow_api, too")
         elif isinstance(executed.get("nodes"), list):
             self.problems.append(f"{where}.workflow_api: {_EDITORS}")
-        elif not any(isinstance(node, dict) and "class_type" in node for node in executed.values()):
+        elif executed and not any(isinstance(node, dict) and "class_type" in node for node in executed.values()):
             self.problems.append(f"{where}.workflow_api: none of its nodes has a class_type")
         else:
             return GivenGraph(executed, drawn)

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, Command, Done
+from worlds import begin_anew
 
 from comfynb.cli.app import run
 from comfynb.sandbox import Sandbox
+
+
+@pytest.fixture
+def sandbox(_server: Sandbox) -> Sandbox:
+    """Return a sandbox without a past, whose building would take most of the time of a test."""
+    return begin_anew(_server, history=0)
 
 
 @pytest.fixture

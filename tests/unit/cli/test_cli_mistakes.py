@@ -69,6 +69,7 @@ def test_the_version_is_told(cli: Command) -> None:
         (("workflow", "-i", "prompt"), "'prompt' has to be NAME=VALUE."),
         (("workflow", "-i", "=x"), "'=x' has to be NAME=VALUE."),
         (("workflow", "-i", "seed=1", "-i", "seed=2"), "'seed' is given twice."),
+        (("workflow", "--download", "pictures"), "goes with --execute"),
         (("workflow", "--timeout", "soon"), "Invalid value for '--timeout'"),
         (("workflow", "--timeout", "0", "--execute"), "timeout=0.0 is no number of seconds to wait."),
         (("workflow", "-i", "width=wide", "--execute"), "width: must be a whole number, not 'wide'"),
@@ -164,12 +165,28 @@ def test_a_configuration_that_cannot_work_exits_with_2(
     clear(cli("api"), 2, said)
 
 
-def test_a_folder_that_cannot_be_written_is_told_with_the_run(cli: Command, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The run is not lost: its id stands there."""
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_paid_for(
+    cli: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It is made first."""
     (tmp_path / "file").write_text("")
-    done = cli("workflow", "--execute", "--download", "file/pictures")
-    clear(done, 1, "file")
-    assert next(reversed(sandbox.world.runs)) in done.err
+    clear(cli("workflow", "--execute", "--download", "file/pictures"), 2, "file/pictures cannot be the folder")
+    assert sandbox.counters.runs_created == 0
+
+
+def test_a_disk_that_fails_is_told_with_the_run(
+    cli: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is not lost: its id stands there."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "pictures/x.png")
+
+    monkeypatch.setattr(Path, "open", full)
+    done = cli("workflow", "--execute", "--download", "pictures")
+    clear(done, 1, "pictures/x.png: No space left on device.")
+    (run_id,) = sandbox.world.runs
+    assert f"run {run_id}" in done.err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:

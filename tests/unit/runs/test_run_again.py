@@ -42,13 +42,24 @@ def test_a_run_that_goes_on_can_be_waited_for_after_a_restart(ws: comfynb.Worksp
             run.wait()
 
 
-def test_a_handle_without_a_name_shows_what_is_known(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
-    """Its workflow's id, as long as nobody has read the workflows."""
+def test_a_handle_made_again_shows_names_and_not_only_ids(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """Of its workflow, its version and its machine, which the run itself does not tell."""
     run = ws.run("text2img")
     with comfynb.connect(sandbox=sandbox) as later:
         again = later.get_run(run.id)
-        assert again.name == ws.workflow("text2img").id
-        assert again.id in repr(again)
+        assert (again.name, again.machine, again.seconds) == (run.name, "studio-classic-a", run.seconds)
+        for part in ("run of text2img", "version  2", "studio-classic-a"):
+            assert part in repr(again)
+
+
+def test_a_handle_is_made_again_although_names_cannot_be_read(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """They are a nicety; then ids stand for them."""
+    run = ws.run("text2img")
+    sandbox.knobs.change(fail_next=100, fail_status=500, faults_on="GET /api/workflow")
+    with comfynb.connect(sandbox=sandbox) as later:
+        again = later.get_run(run.id)
+        assert again.status == "success"
+        assert (again.name, again.machine) == (ws.workflow("text2img").id, run.machine_id)
 
 
 # Made again
@@ -66,6 +77,16 @@ def test_a_rerun_sends_the_same_with_changes(ws: comfynb.Workspace, sandbox: San
     assert ws.last_run is other
 
 
+def test_a_rerun_may_go_to_another_machine(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """The same version and inputs, really elsewhere."""
+    run = ws.run("text2img", prompt="x")
+    again = run.rerun(machine="serverless-a10g")
+    version, machine, deployment, inputs = sent(sandbox, again)
+    assert (version, inputs) == (sent(sandbox, run)[0], run.inputs)
+    assert (machine, deployment) == (sandbox.world.machine_named("serverless-a10g").id, None)
+    assert again.machine == "serverless-a10g"
+
+
 def test_a_rerun_with_a_random_seed_draws_a_new_one(ws: comfynb.Workspace) -> None:
     """-1 is never sent."""
     run = ws.run("text2img", prompt="x")
@@ -80,6 +101,8 @@ def test_a_rerun_is_checked_like_any_submit(ws: comfynb.Workspace, sandbox: Sand
     with pytest.raises(comfynb.InputError) as caught:
         run.rerun(width="wide", colour="red")
     assert caught.value.problems.keys() == {"width", "colour"}
+    with pytest.raises(comfynb.InputError, match="Given twice"):
+        run.rerun({"seed": 1}, seed=2)
     assert sandbox.counters.runs_created == before
 
 

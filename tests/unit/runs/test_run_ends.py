@@ -24,7 +24,8 @@ def test_a_run_that_ends_well_is_returned(ws: comfynb.Workspace) -> None:
     assert (run.status, run.ended, run.progress, run.stage, run.stalled) == ("success", True, 1.0, "finished", None)
     assert [output.kind for output in run.outputs] == ["image"]
     assert run.created_at is not None
-    assert run.queue_position is None
+    assert (run.queue_position, run.error, run.machine) == (None, None, "studio-classic-a")
+    assert run.seconds == pytest.approx(5.5, abs=2)
     assert repr(run).startswith("finished – run of text2img")
 
 
@@ -55,6 +56,8 @@ def test_a_failed_run_raises_with_node_and_message(ws: comfynb.Workspace, sandbo
     run = caught.value.run
     assert run is ws.last_run
     assert run.id in text
+    assert run.error is not None
+    assert (run.error.node_class, run.error.message) == ("KSampler", run.explain().message)
     assert run.explain().node == "KSampler (node 10)"
     assert run.explain().exception_type == "torch.OutOfMemoryError"
 

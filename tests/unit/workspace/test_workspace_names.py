@@ -45,7 +45,8 @@ def test_a_workflow_may_be_given_in_every_form(ws: comfynb.Workspace) -> None:
         assert ws.inputs(given)["name"].tolist()[:2] == ["image_url", "positive_prompt"]
         assert ws.prepare(given).workflow.id == identifier
         assert set(ws.deployments(workflow=given)["environment"]) == {"production", "staging"}
-    assert len(ws.runs(workflow=rows[0], limit=3)) == 3
+    run = ws.submit(rows[0])
+    assert ws.runs(workflow=rows[-1], limit=3)["id"].tolist() == [run.id]
 
 
 def test_a_deployment_may_be_given_in_every_form(ws: comfynb.Workspace) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from worlds import begin_anew
 
 import comfynb
 from comfynb.sandbox import Sandbox
@@ -23,6 +24,12 @@ READS: dict[str, Callable[[comfynb.Workspace], pd.DataFrame]] = {
     "inputs": lambda ws: ws.inputs("text2img"),
 }
 CACHED = ("workflows", "deployments", "machines", "catalog", "versions", "inputs")
+
+
+@pytest.fixture
+def sandbox(_server: Sandbox) -> Sandbox:
+    """Return a sandbox with the runs of its last thirty days."""
+    return begin_anew(_server)
 
 
 def declared(frame: pd.DataFrame, kind: str) -> pd.Series:
@@ -215,8 +222,9 @@ def test_runs_of_a_deployment_are_those_that_were_made_through_it(ws: comfynb.Wo
 def test_no_runs_and_less_than_none(ws: comfynb.Workspace) -> None:
     """Zero is a limit, minus one is a mistake (to the server, too, which would fail)."""
     assert len(ws.runs(workflow="text2img", limit=0)) == 0
-    with pytest.raises(comfynb.InputError, match="limit=-1"):
-        ws.runs(limit=-1)
+    for limit in (-1, 2.5, "all"):
+        with pytest.raises(comfynb.InputError, match="is no number of runs"):
+            ws.runs("text2img", limit=limit)  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::comfynb.warnings.PartialResultWarning")
