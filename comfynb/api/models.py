@@ -7,6 +7,7 @@ becomes None with a warning instead of taking its whole row, or its list, down.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -336,7 +337,16 @@ def _load(content: bytes) -> Any:
     try:
         return from_json(content)
     except ValueError as error:
+        if b"\\ud" in content.lower():
+            with suppress(ValueError, RecursionError):
+                return _with_whole_characters(content)
         raise DecodeError(f"it is no JSON: {error}") from None
+
+
+def _with_whole_characters(content: bytes) -> Any:
+    """Load JSON in which halves of characters stand alone, as where a text was cut; each becomes a question mark."""
+    whole = json.dumps(json.loads(content), ensure_ascii=False).encode("utf-8", "replace")
+    return from_json(whole)
 
 
 def decode(model: type[M], content: bytes, what: str = "An answer") -> M:

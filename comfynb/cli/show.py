@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class _Console(Console):
+    """Leaves it to the command what becomes of a pipe that nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what a plain write raises."""
+        raise BrokenPipeError
+
+
 def heading(text: str) -> None:
     """Print a heading."""
     typer.echo(f"\n{text}")
@@ -47,7 +55,7 @@ def table(frame: pd.DataFrame, columns: Sequence[str], most: int = 50) -> None:
         shown.add_column(column, overflow="fold", max_width=48)
     for row in frame[list(columns)].head(most).itertuples(index=False):
         shown.add_row(*(Text(cell(value)) for value in row))
-    console = Console(soft_wrap=False, width=None if Console().is_terminal else 160)
+    console = _Console(soft_wrap=False, width=None if Console().is_terminal else 160)
     console.print(shown)
     if len(frame) > most:
         typer.echo(f"  … and {len(frame) - most} more")
@@ -57,6 +65,6 @@ def cell(value: Any) -> str:
     """Return a value as it is shown in a table."""
     if isinstance(value, tuple | list):
         return ", ".join(cell(part) for part in value)
-    text = str(value)
-    # pandas' NA is not to be compared, and neither it nor NaN is worth an import here.
-    return "-" if text in ("None", "nan", "NaT", "<NA>") else tidy(text, 80)
+    # pandas' NA is not to be compared, and it is not worth an import here.
+    unknown = not isinstance(value, str) and str(value) in ("None", "nan", "NaT", "<NA>")
+    return "-" if unknown else tidy(value, 80)

@@ -25,6 +25,10 @@ _HALF_REFUSED: Final = (
     "The machine refused a part of the workflow and ran the rest: the outputs that are there are good, and the refused "
     "part has none."
 )
+_HALF_RUNNING: Final = (
+    "The machine refused a part of the workflow and may still be running the rest, although the run is called failed: "
+    "run.refresh() looks for outputs."
+)
 _UNREACHABLE: Final = (
     "Most likely the machine could not be reached: it is down, or its address is wrong. Look at ws.machines(), and "
     "submit again when it is ready."
@@ -130,8 +134,10 @@ def hint_for(
     >>> hint_for(None, status="failed", machine_type="classic", has_outputs=False, ended=False)[:46]
     'Most likely the machine could not be reached: '
     """
-    if failure is not None and failure.refused and has_outputs:
-        return f"{_HALF_REFUSED} What was refused: {failure.message}"
+    if failure is not None and failure.refused and (has_outputs or ended is False):
+        # Of a workflow that was refused as a whole the machine reports the end.
+        what = "" if failure.message == _NO_MESSAGE else f" What was refused: {failure.message}"
+        return (_HALF_REFUSED if has_outputs else _HALF_RUNNING) + what
     if failure is not None:
         return _known_cause(failure, definitions) or _NO_KNOWN_CAUSE
     if status == "failed":

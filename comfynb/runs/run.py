@@ -28,7 +28,7 @@ from comfynb.errors import (
     TransportError,
     WaitTimeout,
 )
-from comfynb.notices import notice
+from comfynb.notices import collecting, notice
 from comfynb.rules.diagnosis import Failure, hint_for, stall_cause
 from comfynb.rules.given import given_inputs
 from comfynb.rules.graph import describe_graph
@@ -197,7 +197,7 @@ class Run:
     async def look_round(self) -> Run:
         """Look once, and find out the names of its workflow, version and machine, for a handle made from an id."""
         await self.look()
-        with suppress(ApiError, TransportError):
+        with suppress(ApiError, TransportError), collecting([]):
             await self._core.catalogue.get_workflows()
             names = {m.id: m.name for m in await self._core.catalogue.get_machines()}
             self._machine = display_name(names.get(self.machine_id or "") or "") or None
@@ -353,7 +353,7 @@ class Run:
 
     async def why(self) -> Explanation:
         """Do as `explain` does, where the connections live."""
-        if self.model is None or not self.ended:
+        if self.status != "success":  # also after another end outputs can still come
             await self.look()
         run = self.model
         if run is not None and self.status == "failed" and self._failure is None:
@@ -386,7 +386,7 @@ class Run:
 
     def images(self) -> list[Image]:
         """Fetch its pictures, as `PIL.Image.Image`, in the order of the outputs; those so far if it has not ended."""
-        if not self.ended:
+        if self.status != "success":  # also after another end outputs can still come
             self.refresh()
         return [output.to_pil() for output in self.outputs if output.kind == "image"]
 

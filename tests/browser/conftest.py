@@ -61,6 +61,9 @@ def errors() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, errors: list[str], tmp_path: Path) -> Iterator[Page]:
     """Open an empty page; what it shows at the end of the test is kept in the test's folder."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
     context = browser.new_context(viewport={"width": 1280, "height": 1600})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)

@@ -164,7 +164,7 @@ def put(row: Any, place: tuple[Any, ...], value: Any) -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn, model: type[BaseModel]) -> dict[str, Any]:
-    """Draw a plausible row in which some things, at any depth, are something else; and with fields that nobody knows."""
+    """Draw a plausible row in which some things, at any depth, are something else, with fields that nobody knows."""
     row = copy.deepcopy(ROWS[model])
     places = places_in(row)
     for place in draw(st.lists(st.sampled_from(places), max_size=4)):
@@ -261,6 +261,15 @@ def test_single_answers_are_read_in_the_same_way(model: type[BaseModel]) -> None
 
     check: Callable[[], None] = holds
     check()
+
+
+def test_half_a_character_costs_only_itself() -> None:
+    """As where a text was cut in the middle of an emoji; every row is there."""
+    rows = [{**WORKFLOW, "name": "fox \ud83e", "description": "whole 🦊"}, WORKFLOW]
+    first, second = read(models.Workflow, dumped(rows))
+    assert (first.name, first.description) == ("fox ?", "whole 🦊")  # type: ignore[attr-defined]
+    assert second == read(models.Workflow, dumped([WORKFLOW]))[0]
+    assert decode(models.ListedRun, dumped({**RUN, "live_status": "\udd8a"})).live_status == "?"
 
 
 @given(

@@ -142,6 +142,20 @@ def test_a_half_refused_graph_says_what_was_refused() -> None:
     assert text.endswith("What was refused: Required input is missing: images")
 
 
+def test_a_half_refused_graph_may_still_make_something() -> None:
+    """Its run is called failed at once, and has no end; of one that was refused as a whole the end is reported."""
+    failure = find_failure([refused({"message": "Required input is missing", "details": "images"})])
+    assert "may still be running the rest" in hint(failure, has_outputs=False, ended=False)
+    assert "refused the workflow" in hint(failure, has_outputs=False, ended=True)
+    assert "refused the workflow" in hint(failure, has_outputs=False, ended=None)
+
+
+def test_a_refusal_without_a_message_is_not_quoted() -> None:
+    """There is nothing to quote."""
+    failure = find_failure([{"data": {"error": {"node_errors": {}}}}])
+    assert "What was refused" not in hint(failure, has_outputs=True, ended=False)
+
+
 def test_a_good_end_needs_no_hint() -> None:
     """A success with outputs, and a run that goes on, have nothing to explain."""
     assert hint(None, "success", has_outputs=True) == ""

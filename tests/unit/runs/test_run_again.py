@@ -59,7 +59,7 @@ def test_a_handle_is_made_again_although_names_cannot_be_read(ws: comfynb.Worksp
     with comfynb.connect(sandbox=sandbox) as later:
         again = later.get_run(run.id)
         assert again.status == "success"
-        assert (again.name, again.machine) == (ws.workflow("text2img").id, run.machine_id)
+        assert (again.name, again.machine) == (sandbox.world.runs[run.id].workflow_id, run.machine_id)
 
 
 # Made again

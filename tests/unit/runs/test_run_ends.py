@@ -158,14 +158,31 @@ def test_a_success_without_outputs_is_explained(ws: comfynb.Workspace, sandbox: 
     assert "none came, although the run ended well" in repr(run)
 
 
-def test_a_half_refused_run_keeps_what_it_made(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
-    """The server answers 400 and names no run; there is one, it is called failed, and its picture is good."""
+def test_a_half_refused_run_goes_on_and_keeps_what_it_makes(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """The server answers 400 and names no run; there is one, it is called failed, and its picture comes later."""
+    sandbox.knobs.speed = 0
     with pytest.warns(RecoveredSubmitWarning):
         run = ws.submit("text2img", prompt="__half_reject__")
-    with pytest.raises(comfynb.RunFailed, match="refused a part of the workflow and ran the rest"):
+    sandbox.advance(1)
+    with pytest.raises(comfynb.RunFailed) as caught:
         run.wait()
+    assert "may still be running the rest" in flat(caught.value)
+    assert run.images() == []
+    sandbox.advance(100)
     assert len(run.images()) == 1
+    assert "refused a part of the workflow and ran the rest" in flat(run.explain())
+    assert run.status == "failed"
     assert sandbox.counters.runs_created == 1
+
+
+def test_a_picture_that_comes_after_a_cancel_is_found(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """A machine may go on for a while after a cancel: asking for pictures asks the server."""
+    sandbox.knobs.speed = 0
+    run = ws.submit("MAKEIMAGE")
+    run.cancel()
+    before = sandbox.counters.of("GET /run/")
+    assert run.images() == []
+    assert sandbox.counters.of("GET /run/") == before + 1
 
 
 @pytest.mark.parametrize(
