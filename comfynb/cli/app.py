@@ -67,8 +67,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _say(error, FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has seen enough; typer and rich end the process then.
         sys.stdout = None
         return OK
     except OSError as error:

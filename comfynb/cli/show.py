@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class _Console(Console):
-    """Leaves it to the command what becomes of a pipe that nobody reads any more."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise what a plain write raises."""
-        raise BrokenPipeError
-
-
 def heading(text: str) -> None:
     """Print a heading."""
     typer.echo(f"\n{text}")
@@ -55,7 +47,7 @@ def table(frame: pd.DataFrame, columns: Sequence[str], most: int = 50) -> None:
         shown.add_column(column, overflow="fold", max_width=48)
     for row in frame[list(columns)].head(most).itertuples(index=False):
         shown.add_row(*(Text(cell(value)) for value in row))
-    console = _Console(soft_wrap=False, width=None if Console().is_terminal else 160)
+    console = Console(soft_wrap=False, width=None if Console().is_terminal else 160)
     console.print(shown)
     if len(frame) > most:
         typer.echo(f"  … and {len(frame) - most} more")

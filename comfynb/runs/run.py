@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
     from comfynb.core import Core
 
 
+LOOKUP = 10.0
+"""Seconds that a wait may take after its run's end to find out why it ended so; less near its timeout."""
+
+
 class Run:
     """A handle on one run.
 
@@ -80,6 +85,7 @@ class Run:
         self._watch = Watch(core.comfyui, run_id, self._state)
         self._files: tuple[ResultFile, ...] = ()
         self._failure: Failure | None = None
+        self._lookup = LOOKUP
         self._machine: str | None = None
         self._version: int | None = None
         self._patience = STALL
@@ -211,8 +217,9 @@ class Run:
             return
         files = result_files(run.outputs, self.id)
         if any(f.node_class is None and f.node_id for f in files):
-            with suppress(ApiError, TransportError):  # the class of a node is a nicety
-                files = await self._core.comfyui.get_results(run)
+            with suppress(ApiError, TransportError, TimeoutError):  # the class of a node is a nicety
+                async with asyncio.timeout(self._lookup):
+                    files = await self._core.comfyui.get_results(run)
         self._files = files
 
     def wait(
@@ -275,6 +282,7 @@ class Run:
         check_seconds(timeout=timeout, stall=stall)
         self._patience = stall
         self._state.seen.changed = time.monotonic()  # a new wait is new patience
+        deadline = time.monotonic() + timeout if timeout is not None else math.inf
         try:
             async with asyncio.timeout(timeout):
                 await self._watch.until(lambda state: state.is_stalled(stall))
@@ -284,6 +292,15 @@ class Run:
                 "billing. run.wait() waits on, run.cancel() stops it where its machine can.",
                 run=self,
             ) from None
+        except (ApiError, TransportError) as error:
+            # The same error, which says now what it means for the run.
+            error.args = (
+                f"{error} The run {self.id} was waited for; it goes on and may be billing. run.wait() waits on, and "
+                f"ws.get_run({self.id!r}) finds it again.",
+                *error.args[1:],
+            )
+            raise
+        self._lookup = min(LOOKUP, max(1.0, deadline - time.monotonic()))
         await self._take_outputs()
         if not self.ended:
             if self._files:
@@ -308,7 +325,11 @@ class Run:
         if self.status == "success":
             return
         kinds: dict[str, type[RunError]] = {"failed": RunFailed, "timeout": RunTimedOut, "cancelled": RunCancelled}
-        why = await self.why()
+        try:
+            async with asyncio.timeout(self._lookup):
+                why = await self.why()
+        except (ApiError, TransportError, TimeoutError):
+            why = self._explained("What the machine said could not be asked in time; run.explain() asks again.")
         raise kinds.get(self.status, RunError)(explanation_text(why), run=self)
 
     def _stall_text(self) -> str:
@@ -353,15 +374,20 @@ class Run:
 
     async def why(self) -> Explanation:
         """Do as `explain` does, where the connections live."""
-        if self.status != "success":  # also after another end outputs can still come
+        if not self.ended:
             await self.look()
-        run = self.model
+        elif self.status != "success":
+            with suppress(ApiError, TransportError):  # also after another end outputs can still come
+                await self.look()
+        run, untold = self.model, None
         if run is not None and self.status == "failed" and self._failure is None:
             try:
                 self._failure = await self._core.comfyui.find_failure(run)
-            except (ApiError, TransportError):
-                self._failure = None
+            except (ApiError, TransportError) as error:
+                untold = str(error)
         definitions = await self._core.comfyui.definitions_of(run) if run is not None else ()
+        if untold is not None:
+            return self._explained(f"What the machine said could not be asked: {untold} run.explain() asks again.")
         machine_type = run.machine_type if run is not None else None
         hint = hint_for(
             self._failure,
@@ -371,8 +397,9 @@ class Run:
             definitions=definitions,
             ended=None if run is None else run.ended_at is not None,
         )
-        if not self.ended:
-            hint = self.stalled or ""
+        return self._explained(hint if self.ended else self.stalled or "")
+
+    def _explained(self, hint: str) -> Explanation:
         return Explanation.of(
             run_id=self.id,
             name=self.name,
@@ -388,7 +415,7 @@ class Run:
         """Fetch its pictures, as `PIL.Image.Image`, in the order of the outputs; those so far if it has not ended."""
         if self.status != "success":  # also after another end outputs can still come
             self.refresh()
-        return [output.to_pil() for output in self.outputs if output.kind == "image"]
+        return [output.to_pil() for output in self.outputs if output.kind == "image" and output.url]
 
     def download(self, folder: str | Path = "comfynb-outputs") -> list[Path]:
         """Save everything that it made into a folder; return the paths, in the order of the outputs.

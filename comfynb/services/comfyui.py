@@ -12,7 +12,17 @@ from random import SystemRandom
 from typing import Any, Literal, Self
 
 from comfynb.api.models import Deployment, ListedRun, Machine, Run, Version, Workflow
-from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError, WaitTimeout
+from comfynb.errors import (
+    ApiError,
+    AuthenticationError,
+    ComfyError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    RoutingError,
+    TransportError,
+    WaitTimeout,
+)
 from comfynb.rules.diagnosis import Failure, find_failure
 from comfynb.rules.graph import describe_graph
 from comfynb.rules.graph_nodes import node_classes
@@ -210,6 +220,8 @@ class ComfyUIService:
     def _webhook(self, asked: str | bool | None) -> str | None:
         if asked is False:
             return None
+        if not isinstance(asked, str | bool | None):
+            raise InputError(f"webhook={asked!r} is no URL; True takes the connection's, False none.")
         if asked is True and self.webhook is None:
             raise InputError("webhook=True needs a URL: set WEBHOOK_URL, or give webhook='https://…'.")
         url = asked if isinstance(asked, str) else self.webhook
@@ -304,13 +316,13 @@ class ComfyUIService:
         before = await self.check_status(run_id)
         if is_terminal(before.status):
             return CancelResult("already ended", f"The run {run_id} had ended already: {before.status}.")
-        refused: ApiError | None = None
+        trouble: ComfyError | None = None
         try:
             await self.client.cancel(run_id)
-        except ApiError as error:
-            if error.status < 500 or "modal function" not in error.detail:
-                raise
-            refused = error
+        except (AuthenticationError, PermissionDeniedError):
+            raise
+        except (ApiError, TransportError) as error:
+            trouble = error  # an answer that is lost, or bad, does not say what became of the run
         after = await self.check_status(run_id)
         if after.status == "cancelled":
             return CancelResult("cancelled", f"The run {run_id} was cancelled.")
@@ -318,15 +330,16 @@ class ComfyUIService:
             return CancelResult(
                 "already ended", f"The run {run_id} ended before it could be cancelled: {after.status}."
             )
-        if refused is not None:
+        if isinstance(trouble, ApiError) and "modal function" in trouble.detail:
             kind = after.machine_type or "its kind of"
             return CancelResult(
                 "cannot cancel",
                 f"The run {run_id} goes on: a {kind} machine cannot cancel a run, only serverless ones can.",
             )
+        why = f"{trouble} " if trouble is not None else "The server accepted the cancel. "
         return CancelResult(
             "unconfirmed",
-            f"The server accepted the cancel of {run_id}, but the run is still {after.status}; look again.",
+            f"{why}The run {run_id} is still {after.status} and may be billing; look again with run.refresh().",
         )
 
     # -- what it made -------------------------------------------------------------------------------------------

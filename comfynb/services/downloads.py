@@ -11,7 +11,7 @@ from pathlib import Path
 
 from comfynb.api.connections import stream_file
 from comfynb.api.transport import Transport
-from comfynb.errors import InputError
+from comfynb.errors import InputError, NotFoundError
 from comfynb.services.results import ResultFile
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -53,6 +53,8 @@ async def save_files(files: Sequence[ResultFile], folder: Path, transport: Trans
     taken: set[str] = set()
     saved: list[Path] = []
     for file in files:
+        if not file.url and file.text is None:
+            continue  # a preview, say, that only the machine has
         name = f"{safe_name(file.run_id[:8], 'run')}_{safe_name(file.filename)}"
         stem, ending = Path(name).stem, Path(name).suffix
         number = 2
@@ -75,7 +77,9 @@ async def _chunks(file: ResultFile, transport: Transport) -> AsyncIterator[bytes
         yield file.text.encode()
     else:
         what = f"The output {safe_name(file.filename)!r}"
-        async for chunk in stream_file(transport.address, transport.limits, file.url or "", what):
+        if not file.url:
+            raise NotFoundError(f"{what} was not uploaded, so only its machine has it.")
+        async for chunk in stream_file(transport.address, transport.limits, file.url, what):
             yield chunk
 
 

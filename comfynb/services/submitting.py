@@ -12,11 +12,11 @@ import asyncio
 import json
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from comfynb.api.client import ComfyDeployClient
-from comfynb.errors import ComfyError, SubmitUncertainError, TransportError
+from comfynb.errors import ApiError, ComfyError, SubmitUncertainError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
 from comfynb.services.prepared import Prepared
@@ -30,6 +30,10 @@ REFUSED = frozenset({401, 402, 403, 404, 405, 413, 422})
 _MARGIN = timedelta(seconds=2)
 _MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
 _LISTED = 50
+_GLANCE = 10.0
+"""Seconds for the look at the run list before a submit."""
+_OF_MACHINE = "Error creating run"
+"""How the server's words begin when it passes on what a machine answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,7 @@ class Submitter:
         prepared.check()
         if self.client.transport.prefix is None:
             await self.client.transport.discover()
-        transport = self.client.transport
-        # By the server's own clock, as it was last seen: its run cannot have been made before that.
-        seen = transport.server_seen
-        since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
+        before = await self._standing(prepared)
         flight = object()
         self._flying[flight] = _alike(prepared)
         try:
@@ -98,9 +99,24 @@ class Submitter:
             del self._flying[flight]
         self._doubtful[flight] = _alike(prepared, exactly=True)
         try:
-            return await self._recover(prepared, found, since)
+            return await self._recover(prepared, found, before)
         finally:
             del self._doubtful[flight]
+
+    async def _standing(self, prepared: Prepared) -> _Before:
+        """Note which runs the workflow has, so that none of them can be taken for the one that is sent now.
+
+        Where the list cannot be had, the server's clock as it was last seen has to do.
+        """
+        transport = self.client.transport
+        try:
+            async with asyncio.timeout(_GLANCE):
+                rows = await self.client.workflow_runs_v2(prepared.workflow.id, limit=_LISTED)
+            return _Before(frozenset(row.id for row in rows), datetime.min.replace(tzinfo=UTC))
+        except (ComfyError, TimeoutError):
+            seen = transport.server_seen
+            since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
+            return _Before(frozenset(), since)
 
     async def _send(self, prepared: Prepared) -> Submitted | _Doubt:
         route, body = prepared.request
@@ -115,6 +131,11 @@ class Submitter:
                     raise TransportError(f"{error} Nothing was submitted.", sent=False) from error
                 log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
                 await asyncio.sleep(wait)
+        if _OF_MACHINE in answer.detail():
+            # The machine's own refusal, passed on with its status; the run has been written down by then.
+            why = f"The machine refused the run ({answer.status}): {answer.detail()}."
+            refusal = ApiError(why, status=answer.status, method=route.method, path=route.path, detail=answer.detail())
+            return _Doubt(why, answered=True, error=refusal)
         if answer.status in REFUSED or 300 <= answer.status < 400:
             self.client.transport.check(answer, route)
         try:
@@ -126,7 +147,7 @@ class Submitter:
             return _Doubt(f"The answer to {route} names no run.", answered=False, error=None)
         return Submitted(queued.run_id)
 
-    async def _recover(self, prepared: Prepared, doubt: _Doubt, since: datetime) -> Submitted:
+    async def _recover(self, prepared: Prepared, doubt: _Doubt, before: _Before) -> Submitted:
         rows: tuple[str, ...] = ()
         equal = _alike(prepared, exactly=True)
         unseen: str | None = None
@@ -134,7 +155,7 @@ class Submitter:
         for wait in waits:
             await asyncio.sleep(wait)
             try:
-                rows, unseen = await self._candidates(prepared, since), None
+                rows, unseen = await self._candidates(prepared, before), None
             except ComfyError as error:
                 unseen = str(error)
                 continue
@@ -164,7 +185,7 @@ class Submitter:
             candidates=rows,
         ) from doubt.error
 
-    async def _candidates(self, prepared: Prepared, since: datetime) -> tuple[str, ...]:
+    async def _candidates(self, prepared: Prepared, before: _Before) -> tuple[str, ...]:
         rows = await self.client.workflow_runs(prepared.workflow.id, limit=_LISTED)
         alike = _alike(prepared)
         flights = {flight for flight, other in self._flying.items() if other == alike}
@@ -178,9 +199,15 @@ class Submitter:
             deployment_id=prepared.deployment.id if prepared.deployment is not None else None,
             inputs=prepared.inputs.send,
             machine_id=prepared.machine_id,
-            not_before=since,
-            known_ids=self.known,
+            not_before=before.since,
+            known_ids=self.known | before.ids,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    ids: frozenset[str]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ log = logging.getLogger("comfynb")
 SHORTEST = 0.5
 LONGEST = 5.0
 MOST_FAILURES = 10
+MOST_MISSED = 4
 
 _unknown_seen: set[str] = set()
 
@@ -158,8 +159,12 @@ class Watch:
             await asyncio.sleep(interval * random.uniform(0.9, 1.1))
 
     def _gives_up(self, error: Exception) -> bool:
-        if isinstance(error, AuthenticationError | PermissionDeniedError | NotFoundError):
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
             return True
+        if isinstance(error, NotFoundError):
+            # A server of several machines may not know everywhere at once what it has just made.
+            self.state.failures += 1
+            return self.state.failures >= MOST_MISSED
         if not isinstance(error, ApiError | TransportError):
             return True  # a fault of ours: who waits must hear of it, not wait for ever
         self.state.failures += 1

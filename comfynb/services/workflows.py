@@ -267,7 +267,7 @@ class WorkflowsService:
                 notice(PartialResultWarning(f"Fluid deployments could not be listed: {error}"))
                 return Reading(True, {})
 
-        plain, more = await together(read_list(self.client, is_fluid=False), fluid())
+        plain, more = await together(read_list(self.client, is_fluid=None), fluid())
         broken = await name_broken(self.client, (plain, more))
         return DeploymentList(tuple({**plain.healthy, **more.healthy}.values()), broken)
 

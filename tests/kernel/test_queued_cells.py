@@ -75,10 +75,9 @@ def test_no_cell_is_lost_on_an_older_ipykernel(kernel6: Kernel) -> None:
     queue_all(kernel6, morning())
 
 
-@pytest.mark.parametrize("before", [{}, {NEST: ""}], ids=["plain", "after nest_asyncio.apply()"])
-def test_no_cell_is_lost_on_the_loop_of_the_kernel(kernel6: Kernel, before: dict[str, str]) -> None:
+def test_no_cell_is_lost_on_the_loop_of_the_kernel(kernel6: Kernel) -> None:
     """The same with loop="kernel", where our calls do nest, on ipykernel 6."""
-    queue_all(kernel6, {**before, **morning(", loop='kernel'"), WHERE: "(True, False)"})
+    queue_all(kernel6, {**morning(", loop='kernel'"), WHERE: "(True, False)"})
 
 
 def test_the_loop_of_the_kernel_is_refused_on_ipykernel_7(kernel: Kernel) -> None:

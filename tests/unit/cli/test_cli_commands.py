@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,25 @@ def test_a_run_that_was_recovered_is_noted(cli: Command, sandbox: Sandbox) -> No
     assert "Note: " in done.err
     assert "was found in the run list" in done.said
     assert ".py" not in done.err
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_run(cli: Command, sandbox: Sandbox) -> None:
+    """The id stands there, and the exit code is that of an interrupt."""
+    sandbox.knobs.speed = 0
+
+    def press() -> None:
+        while sandbox.counters.of("GET /run/") == 0:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    person = threading.Thread(target=press)
+    person.start()
+    done = cli("workflow", "--execute")
+    person.join()
+    (run_id,) = sandbox.world.runs
+    assert done.code == 130
+    assert f"the run {run_id} goes on, and may be billing" in done.said
+    assert "Traceback" not in done.err
 
 
 # comfynb api

@@ -226,9 +226,20 @@ def test_an_explanation_does_not_need_the_list_that_has_the_error(ws: comfynb.Wo
     """When that cannot be read, the end is still told."""
     run = ws.submit("text2img", prompt="__fail__")
     sandbox.knobs.change(fail_next=1, fail_status=500, faults_on="/runs")
-    with pytest.raises(comfynb.RunFailed, match="The machine gave no reason"):
+    with pytest.raises(comfynb.RunFailed, match="What the machine said could not be asked"):
         run.wait()
     assert "CUDA out of memory" in repr(run.explain())
+
+
+def test_an_end_that_was_seen_is_told_although_the_server_is_away(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """What is known is not lost over a look that fails."""
+    sandbox.knobs.speed = 0
+    run = ws.submit("text2img", prompt="__fail__")
+    sandbox.advance(100)
+    run.refresh()
+    sandbox.knobs.change(fail_next=100, fail_status=500, faults_on="GET /api/run/")
+    with pytest.raises(comfynb.RunFailed, match="CUDA out of memory"):
+        run.wait()
 
 
 def test_a_handle_can_be_awaited(ws: comfynb.Workspace) -> None:

@@ -186,13 +186,6 @@ def quick(short_looks: None) -> Iterator[Callable[[Answers], State]]:
     return watch
 
 
-def test_a_watch_goes_on_until_the_end(quick: Callable[[Answers], State]) -> None:
-    """And does not look again after it."""
-    answers = Answers(model("not-started"), model("running"), model("success"))
-    assert quick(answers).seen.status == "success"
-    assert answers.asked == 3
-
-
 def test_failures_in_between_start_counting_anew(quick: Callable[[Answers], State]) -> None:
     """Only many in a row end a watch."""
     away = comfynb.TransportError("away")
@@ -204,13 +197,6 @@ def test_a_fault_of_ours_is_heard_and_not_waited_for(quick: Callable[[Answers], 
     """A watch that broke must not look like a run that goes on."""
     with pytest.raises(ZeroDivisionError):
         quick(Answers(ZeroDivisionError()))
-
-
-def test_a_display_that_fails_does_not_end_the_watch(short_looks: None) -> None:
-    """It is logged."""
-    watch = Watch(Answers(model("running"), model("success")), "r1")
-    watch.listeners.append(lambda state: 1 / 0)
-    assert asyncio.run(watch.until(lambda state: state.ended)).ended
 
 
 def test_looks_become_rarer_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:

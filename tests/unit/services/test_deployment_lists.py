@@ -89,7 +89,12 @@ def test_without_the_fluid_list_the_other_one_is_given(fault: bytes | list[Step]
 )
 def test_a_list_that_fails_for_another_reason_is_an_error(fault: bytes | list[Step], kind: type[Exception]) -> None:
     """No row is to blame when not even an empty page can be read."""
-    with RawServer(lambda r: fault if "is_fluid=false" in r.target else json_answer([])) as server:
+
+    def respond(request: Request) -> bytes | list[Step]:
+        plain = "/deployments" in request.target and "is_fluid=true" not in request.target
+        return fault if plain else json_answer([])
+
+    with RawServer(respond) as server:
         workflows = service_for(server.url, limits=Limits(retries=0)).workflows
         with pytest.raises(kind):
             run(workflows, workflows.get_deployments())

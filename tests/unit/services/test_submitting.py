@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from faults import (
     DROP,
@@ -356,6 +357,8 @@ def listing(prepared: Prepared, *rows: dict[str, Any], bare: bool = False) -> Su
     def respond(request: Request) -> bytes | list[Step]:
         if request.method == "POST":
             return [DROP]
+        if "/v2/" in request.path:  # what stood there before the submit
+            return json_answer([row for row in listed if row["id"] == "made before"])
         reply = listed if request.path.endswith("/runs") else []
         return json_answer(reply, date="Sun, 01 Nov 2026 09:00:00 GMT")
 
@@ -427,3 +430,43 @@ def test_nothing_is_sent_that_has_a_problem(prepared: Prepared) -> None:
             with pytest.raises(kind):
                 run(client, Submitter(client, PATIENCE).submit(wrong))
         assert server.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_a_refusal_of_the_machine_is_looked_into_whatever_its_status(
+    service: ComfyUIService, sandbox: Sandbox, status: int
+) -> None:
+    """The server passes on what the machine answered, after it has written the run down."""
+    prepared = run(service, service.prepare("text2img", seeded(11)))
+    passed_on = json_answer({"detail": f"Error creating run: {status} Refused"}, status)
+
+    def respond(request: Request) -> bytes:
+        answer = _passed(request, sandbox)
+        return passed_on if request.method == "POST" else answer
+
+    with RawServer(respond) as server:
+        behind = service_for(server.url, sandbox.api_key)
+        with pytest.warns(RecoveredSubmitWarning, match="The machine refused the run"):
+            found = run(behind, behind.submit(prepared))
+    assert runs_with(sandbox, seeded(11)) == [found.run_id]
+
+
+def test_a_run_like_mine_that_stood_there_before_is_not_mine(service: ComfyUIService, sandbox: Sandbox) -> None:
+    """Somebody else's, made just before with the same inputs, is not taken for one that was refused."""
+    other = service_for(sandbox.url, sandbox.api_key)
+    prepared = run(service, service.prepare("text2img", seeded(12)))
+    theirs = run(other, other.submit(prepared))
+    refused = json_answer({"detail": "Error creating run: 400 Bad Request"}, 400)
+
+    with RawServer(lambda r: refused if r.method == "POST" else _passed(r, sandbox)) as server:
+        mine = service_for(server.url, sandbox.api_key)
+        with pytest.raises(ApiError, match="refused"):
+            run(mine, mine.submit(prepared))
+    assert runs_with(sandbox, seeded(12)) == [theirs.run_id]
+
+
+def _passed(request: Request, sandbox: Sandbox) -> bytes:
+    """Ask the sandbox, and return its answer."""
+    headers = {"Authorization": f"Bearer {sandbox.api_key}", "Content-Type": "application/json"}
+    answer = httpx.request(request.method, sandbox.url + request.target, content=request.body, headers=headers)
+    return json_answer(answer.json(), answer.status_code)

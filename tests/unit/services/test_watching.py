@@ -13,7 +13,7 @@ from comfynb.errors import ApiError, AuthenticationError, NotFoundError, Transpo
 from comfynb.sandbox import Sandbox
 from comfynb.services import watching
 from comfynb.services.comfyui import ComfyUIService
-from comfynb.services.watching import MOST_FAILURES, State, Watch
+from comfynb.services.watching import MOST_FAILURES, MOST_MISSED, State, Watch
 from comfynb.warnings import UnknownStatusWarning
 
 
@@ -70,9 +70,17 @@ def test_too_many_looks_that_fail_end_the_watch() -> None:
     assert (watch.state.seen.status, watch.state.seen.progress) == ("running", 0.5)
 
 
-@pytest.mark.parametrize("error", [NotFoundError("gone"), AuthenticationError("key"), ValueError("a bug")])
+def test_a_run_that_is_not_known_is_asked_for_a_few_times() -> None:
+    """A server of several machines may not know everywhere at once what it has just made."""
+    told = Told(NotFoundError("gone"))
+    with pytest.raises(NotFoundError):
+        ended(Watch(told, "r1"))
+    assert len(told.looks) == MOST_MISSED
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("key"), ValueError("a bug")])
 def test_what_cannot_get_better_ends_the_watch_at_once(error: Exception) -> None:
-    """A run that does not exist, a key that is refused, an error that nobody expects."""
+    """A key that is refused, an error that nobody expects."""
     told = Told(error)
     with pytest.raises(type(error)):
         ended(Watch(told, "r1"))

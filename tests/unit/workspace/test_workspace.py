@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import io
+import logging
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +67,6 @@ def test_the_environment_says_where_and_as_whom(sandbox: Sandbox, monkeypatch: p
         assert len(ws.workflows()) == 0
 
 
-def test_a_file_says_it_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`.env`, found upwards from the folder of a notebook; the environment comes before it."""
-    (tmp_path / ".env").write_text(
-        f"COMFY_DEPLOY_API_KEY={sandbox.api_key}\nCOMFY_DEPLOY_API_URL={sandbox.url}\n", encoding="utf-8-sig"
-    )
-    notebooks = tmp_path / "notebooks"
-    notebooks.mkdir()
-    monkeypatch.chdir(notebooks)
-    with comfynb.connect() as ws:
-        assert len(ws.workflows()) == 8
-    monkeypatch.setenv("COMFY_DEPLOY_API_KEY", sandbox.other_api_key)
-    with comfynb.connect() as ws:
-        assert len(ws.workflows()) == 0
-
-
 def test_a_variable_makes_the_sandbox_the_default(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     """So that a notebook runs unchanged in CI; an address, a key or `sandbox=False` comes before it."""
     monkeypatch.setenv("COMFYNB_SANDBOX", "1")
@@ -97,33 +87,6 @@ def test_a_sandbox_that_was_given_is_not_stopped(sandbox: Sandbox) -> None:
     assert sandbox.running
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"sandbox": True, "api_key": "some-key"}, "not both"),
-        ({"url": "http://host", "api_key": "some key"}, "characters that no key has"),
-        ({"url": "http://host", "api_key": ""}, "is empty"),
-        ({"url": "ftp://host", "api_key": "some-key"}, "not the address of a server"),
-        ({"url": "http://user:word@host", "api_key": "some-key"}, "user name or password"),
-        ({"api_key": "some-key", "timeout": 0}, "timeout=0 has to be more than 0"),
-        ({"api_key": "some-key", "retries": -1}, "retries=-1 must not be negative"),
-        ({"api_key": "some-key", "cache_ttl": float("nan")}, "cache_ttl=nan"),
-        ({"api_key": "some-key", "loop": "uv"}, "loop='uv' is unknown"),
-        ({"sandbox": True, "loop": "uv"}, "loop='uv' is unknown"),
-    ],
-)
-def test_what_cannot_work_is_an_error_at_once(options: dict[str, Any], words: str) -> None:
-    """In a sentence, before any request."""
-    with pytest.raises(ConfigurationError, match=words):
-        comfynb.connect(**options)
-
-
-def test_an_unknown_option_is_an_error() -> None:
-    """A misspelt one would be ignored in silence otherwise."""
-    with pytest.raises(TypeError, match="time_out"):
-        comfynb.connect("http://host", "some-key", time_out=3)  # type: ignore[call-arg]
-
-
 def test_every_option_of_connect_is_described() -> None:
     """In its docstring, with its unit."""
     text = inspect.getdoc(comfynb.connect) or ""
@@ -141,6 +104,61 @@ def test_every_form_of_the_address_works(sandbox: Sandbox, form: str, prefix: st
         assert ws.url == sandbox.url
         assert ws.run("text2img", progress=False).status == "success"
     assert sandbox.counters.runs_created == 1
+
+
+def test_what_cannot_work_starts_no_sandbox() -> None:
+    """It would be left behind by the error."""
+    before = threading.active_count()
+    with pytest.raises(ConfigurationError, match="loop='uv' is unknown"):
+        comfynb.connect(sandbox=True, loop="uv")
+    assert threading.active_count() == before
+
+
+def test_what_is_known_is_told_without_the_io_thread(ws: Workspace) -> None:
+    """A cached answer is served where it is asked for, however busy the thread is."""
+    known = (ws.catalog, ws.workflows, ws.machines, lambda: ws.workflow("text2img"), lambda: ws.inputs("inpaint"))
+    for read in known:
+        read()
+    go_on = threading.Event()
+
+    async def be_busy() -> None:
+        go_on.wait(10)
+
+    busy = ws._core.face.start(be_busy)
+    try:
+        for read in known:
+            read()
+        assert not busy.done()
+    finally:
+        go_on.set()
+        busy.result(10)
+
+
+def test_closing_ends_what_is_being_read(sandbox: Sandbox) -> None:
+    """No connection is opened after it, and none is left open."""
+    sandbox.knobs.latency = 0.2
+    ws = comfynb.connect(sandbox=sandbox)
+    reading = ws._core.face.start(ws._core.catalog)
+    while sandbox.counters.total == 0:
+        time.sleep(0.001)
+    ws.close()
+    asked = sandbox.counters.total
+    with pytest.raises(CancelledError):
+        reading.result(10)
+    del ws, reading
+    gc.collect()  # an open socket would warn
+    assert sandbox.counters.total == asked
+
+
+def test_it_logs_and_never_prints(
+    ws: Workspace, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """To the standard logger `comfynb`, each call at DEBUG."""
+    caplog.set_level(logging.DEBUG, "comfynb")
+    ws.run("text2img")
+    ours = [record.getMessage() for record in caplog.records if record.name == "comfynb"]
+    assert any(message.startswith("POST /run/deployment/queue 200 in") for message in ours)
+    assert capfd.readouterr() == ("", "")
 
 
 # How it shows itself
