@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comfynb.sandbox.prompt import MAX_PIXELS, Prompt
-from comfynb.sandbox.values import is_input
+from comfynb.sandbox.values import is_input, is_link
 
 __all__ = ["Failure", "failure_data", "find_failure", "number"]
 
@@ -44,7 +44,7 @@ def find_failure(prompt: Prompt, unreadable: Callable[[str], bool]) -> Failure |
             # An input swallows what is wrong with its picture; the node after it pays for it.
             continue
         for value in prompt.graph[node_id]["inputs"].values():
-            source = value[0] if isinstance(value, list) and value else None
+            source = value[0] if is_link(value) else None
             if source in prompt.values and _no_picture(prompt, source, unreadable):
                 message = "'NoneType' object has no attribute 'shape'\n"
                 if class_type == "ImageInvert":

@@ -106,9 +106,11 @@ def output_types(workflow_api: dict[str, Any]) -> list[dict[str, Any]]:
     [{'class_type': 'ComfyDeployStdOutputImage', 'output_id': 'upscaled'}]
     """
     return [
-        {"class_type": node["class_type"], "output_id": (node.get("inputs") or {}).get("output_id")}
+        {"class_type": node["class_type"], "output_id": inputs.get("output_id") if isinstance(inputs, dict) else None}
         for node in workflow_api.values()
-        if node.get("class_type") in {"ComfyDeployStdOutputImage", "ComfyDeployStdOutputAny"}
+        if isinstance(node, dict)
+        and str(node.get("class_type")) in {"ComfyDeployStdOutputImage", "ComfyDeployStdOutputAny"}
+        for inputs in [node.get("inputs")]
     ]
 
 

@@ -9,7 +9,7 @@ from comfynb.sandbox.failure import Failure, failure_data, find_failure, number
 from comfynb.sandbox.plan import Output, Plan, Situation, State, float4, single
 from comfynb.sandbox.prompt import Prompt, Verdict
 from comfynb.sandbox.rejection import half_rejection, rejection
-from comfynb.sandbox.values import is_input
+from comfynb.sandbox.values import is_input, is_link
 
 __all__ = ["make_plan"]
 
@@ -159,7 +159,7 @@ class _Planner:
         class_type = self.prompt.class_of(node_id)
         inputs = []
         for name, value in sorted(self.prompt.graph[node_id]["inputs"].items()):
-            link = by_node.get(value[0]) if isinstance(value, list) and value else None
+            link = by_node.get(value[0]) if is_link(value) else None
             inputs.append((name, (hash(link), value[1]) if link else repr(value)))
         if is_input(class_type):
             inputs.append(("value", repr(self.prompt.values.get(node_id))))

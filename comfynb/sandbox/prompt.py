@@ -121,7 +121,7 @@ def prepare(
             if sent is not MISSING:
                 node_inputs["input_id"] = written_value(class_type, sent)
             if class_type.endswith("ExternalSeed") and node_id in values:
-                node["is_changed"] = [[node_inputs["input_id"], values[node_id]]]
+                node["is_changed"] = [[node_inputs.get("input_id"), values[node_id]]]
         elif isinstance(node_inputs.get("seed"), int) and not (class_type == "KSampler" and node_id in fixed):
             node_inputs["seed"] = draw(node_id, 10**14, 10**15 - 1)
     for node_id, value in list(values.items()):

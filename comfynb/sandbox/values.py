@@ -120,7 +120,7 @@ def _read_float(node: Mapping[str, Any], sent: Any, _draw: Callable[[int, int], 
 
 def _read_slider(node: Mapping[str, Any], sent: Any, _draw: Callable[[int, int], int]) -> Any:
     number = _number(sent)
-    low, high = node.get("min_value", 0), node.get("max_value", 1)
+    low, high = _limit(node, "min_value", 0), _limit(node, "max_value", 1)
     return node.get("default_value") if number is None or not low <= number <= high else number
 
 
@@ -134,7 +134,8 @@ def _read_boolean(node: Mapping[str, Any], sent: Any, _draw: Callable[[int, int]
 
 
 def _read_seed(node: Mapping[str, Any], sent: Any, draw: Callable[[int, int], int]) -> Any:
-    low, high = int(node.get("min_value") or 1), int(node.get("max_value") or SEED_MAX)
+    low = int(_limit(node, "min_value", 1) or 1)
+    high = max(low, int(_limit(node, "max_value", SEED_MAX) or SEED_MAX))
     value = node.get("default_value") if sent is MISSING else sent
     number = _number(value)
     if number is None:
@@ -187,11 +188,17 @@ _READERS: dict[str, Callable[[Mapping[str, Any], Any, Callable[[int, int], int]]
 }
 
 
+def _limit(node: Mapping[str, Any], name: str, default: float) -> float:
+    """Return a limit of a node; what is no number, such as a link, limits nothing more than usual."""
+    value = node.get(name)
+    return value if isinstance(value, int | float) and _number(value) is not None else default
+
+
 def _number(value: Any) -> float | None:
     if value is MISSING or isinstance(value, bool):
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if number == number and abs(number) != float("inf") else None

@@ -10,6 +10,9 @@ from comfynb.sandbox.nodes import node_class
 
 __all__ = ["GivenGraph", "Graph", "Graphs", "Node"]
 
+MOST_OUTPUTS = 256
+"""A link to an output beyond that is none: no node has so many."""
+
 Link = list[Any]
 """An input that comes from another node: ``[node id, output number]``."""
 
@@ -136,7 +139,7 @@ class Graph:
         for node in self._nodes:
             slots = entering.setdefault(node.id, [])
             for name, value in node.inputs.items():
-                if not _is_link(value) or value[0] not in classes or value[1] < 0:
+                if not _is_link(value) or value[0] not in classes or not 0 <= value[1] < MOST_OUTPUTS:
                     continue
                 source, output = str(value[0]), int(value[1])
                 kind = _output(classes[source], output)[1]
