@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from comfynb.notices import notice
@@ -136,7 +136,10 @@ class Deployment(Model):
 
 
 class Machine(Model):
-    """A machine. Rows of `GET /machines` have no endpoint and do not tell whether they are deleted."""
+    """A machine. Rows of `GET /machines` have no endpoint and do not tell whether they are deleted.
+
+    Only the answer to its creation or change has its token, in clear: it is shown nowhere.
+    """
 
     id: str = ""
     name: str | None = None
@@ -155,6 +158,7 @@ class Machine(Model):
     run_timeout: int | None = None
     idle_timeout: int | None = None
     user_id: str | None = None
+    auth_token: SecretStr | None = None
 
 
 class Output(Model):
@@ -274,6 +278,44 @@ class Upload(Model):
     file_id: str | None = None
     file_name: str | None = None
     file_url: str | None = None
+
+
+class Done(Model):
+    """The answer to a deletion."""
+
+    message: str | None = None
+
+
+class RunCount(Model):
+    """How many runs there are, of all tenants of the server."""
+
+    count: int | None = None
+
+
+class Asset(Model):
+    """A file that was uploaded and is kept by name."""
+
+    id: str = ""
+    name: str | None = None
+    path: str | None = None
+    url: str | None = None
+    mime_type: str | None = None
+    file_size: int | None = None
+    is_folder: bool | None = None
+    deleted: bool | None = None
+    created_at: Time = None
+    updated_at: Time = None
+
+
+class UploadTarget(Model):
+    """Where a file may be put (`url`, for an hour), and where it can then be fetched (`download_url`)."""
+
+    url: str | None = None
+    download_url: str | None = None
+    file_id: str | None = None
+    db_path: str | None = None
+    is_public: bool | None = None
+    include_acl: bool | None = None
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -9,36 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from comfynb.api.routes import ALIASES, ROUTES
+
 FOLDERS = ("recordings", "recordings_comfyui")
 
-IN_SCOPE = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"GET /",
-        r"\w+ (/api|/v2|/api/v1|/api/v2|/api/api)?/(workflows|nope)(/.*)?",
-        r"\w+ /api/workflow(/.*)?",
-        r"GET /api/workflow-version/.*",
-        r"\w+ /api/(machine|machines)(/.*)?",
-        r"\w+ /api/(deployment|deployments)(/.*)?",
-        r"\w+ (/api)?/run(/.*)?",
-        r"GET /api/runs(/count)?",
-        r"GET /api/v2/(runs|workflow/.*)",
-        r"POST /api/(file|file/upload)",
-        r"GET /api/(file-upload|file/upload-url|upload-url)",
-        r"\w+ /api/assets(/.*)?",
-        r"GET /api/openapi.json",
-        r"GET /api/platform/gpu-pricing",
-    )
-)
-"""Requests that the product makes, or whose errors tell how the server is reached."""
+PREFIXES = ("", "/v1", "/v2", "/api", "/api/v1", "/api/v2", "/api/api")
+"""Where a client may look for the API; all but one of them are wrong."""
 
-OUT_OF_SCOPE = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r".*/v0-ui-spec",  # generates source code for the official web app
-        r".*/(sync|stream)",  # always go through machines in the cloud
-    )
-)
+NO_ROUTES = ("/", "/nope", "/runs", "/file", "/file/upload-url", "/upload-url", "/openapi.json")
+"""Paths that clients try and that are no route of ours: what the server says to them counts, too."""
+
+CLOUD_ONLY = re.compile(r"\w+ /api/run/(.*/)?(sync|stream)|\w+ /openapi.json")
+"""Runs that are waited for always go through machines in the cloud."""
+
+
+def _under(path: str) -> re.Pattern[str]:
+    return re.compile(rf"\w+ ({'|'.join(PREFIXES)})" + re.sub(r"{\w+}", "[^/]+", path) + "/?")
+
+
+IN_SCOPE = tuple(_under(path) for path in (*(route.path for route in ROUTES), *ALIASES, *NO_ROUTES))
+"""Requests with any method to the routes in scope, which stand in `comfynb.api.routes`, and to what is none."""
+
+
+def in_scope(method: str, path: str) -> bool:
+    """Whether the sandbox has to answer a request as the server does."""
+    request = f"{method} {path}"
+    return not CLOUD_ONLY.fullmatch(request) and any(pattern.fullmatch(request) for pattern in IN_SCOPE)
+
 
 OPAQUE = frozenset({"workflow_api", "workflow_inputs", "current_inputs", "nodes", "workflow_api_raw", "inputs"})
 """Below these keys stands what users wrote, not what the server decides."""
@@ -62,10 +59,7 @@ class Recording:
     @property
     def in_scope(self) -> bool:
         """Whether the sandbox has to answer the same."""
-        request = f"{self.method} {self.path}"
-        if any(pattern.fullmatch(request) for pattern in OUT_OF_SCOPE):
-            return False
-        return any(pattern.fullmatch(request) for pattern in IN_SCOPE)
+        return in_scope(self.method, self.path)
 
 
 def folder() -> Path | None:
@@ -154,9 +148,14 @@ def _array(recorded: list[Any], ours: list[Any], at: str) -> list[str]:
         if shape in seen:
             continue
         seen.add(shape)
-        best = min((differences(element, other, f"{at}[]") for other in ours), key=len)
+        best = min((differences(element, other, f"{at}[]") for other in ours), key=_weight)
         found += [each for each in best if each not in found]
     return found
+
+
+def _weight(found: list[str]) -> tuple[int, int]:
+    """Return how far apart two elements are; of equally many differences, those in type weigh more."""
+    return len(found), sum("instead of" in each for each in found)
 
 
 def _shape(value: Any) -> Any:

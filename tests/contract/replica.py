@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,12 +12,11 @@ import httpx
 
 from comfynb.sandbox import Sandbox
 from comfynb.sandbox.engine import Engine, Submit
-from comfynb.sandbox.world.graph import Graph
 from comfynb.sandbox.world.records import Asset, Deployment, Machine, Version, Workflow
 from comfynb.sandbox.world.run import Run
 from comfynb.sandbox.world.world import World
 
-from .stand_ins import STAND_INS
+from .inferring import infer
 
 STEP = 0.02
 """Reported seconds between two looks at a run that is brought to a state."""
@@ -31,6 +31,7 @@ class Harvest:
         self.versions: dict[str, dict[str, Any]] = {}
         self.deployments: dict[str, dict[str, Any]] = {}
         self.assets: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
         self.deleted_machines = {row["id"] for row in _body(contents, "machines_is_deleted_true", [])}
         for content in contents.values():
             for row in rows_in(content):
@@ -41,10 +42,7 @@ class Harvest:
             if name.startswith("workflow_create_") and isinstance(answer, dict) and "workflow_id" in answer:
                 self.workflows.setdefault(answer["workflow_id"], {"id": answer["workflow_id"], "name": body["name"]})
         self._infer_from_submits(contents)
-        for row in self.deployments.values():
-            self.machines.setdefault(row["machine_id"], _classic(row["machine_id"]))
-            if row["workflow_version_id"] not in self.versions:
-                self._stand_in(row)
+        infer(self, contents)
 
     def _infer(self, deployment_id: str, run: dict[str, Any]) -> None:
         row = {name: run[name] for name in ("workflow_id", "workflow_version_id", "machine_id")}
@@ -68,18 +66,6 @@ class Harvest:
             if run and isinstance(body, dict) and "deployment_id" in body and "workflow_version_id" not in body:
                 self._infer(body["deployment_id"], run)
 
-    def _stand_in(self, deployment: dict[str, Any]) -> None:
-        """Give a version whose graph was not recorded a graph that behaves like it."""
-        build = STAND_INS.get(deployment["id"])
-        if build is None:
-            return
-        graph = Graph()
-        build(graph)
-        version_id, workflow_id = deployment["workflow_version_id"], deployment["workflow_id"]
-        self.workflows.setdefault(workflow_id, {"id": workflow_id, "name": build.__name__})
-        row = {"id": version_id, "workflow_id": workflow_id, "version": 1, "comment": ""}
-        self.versions[version_id] = row | {"workflow": graph.ui(), "workflow_api": graph.api()}
-
     def _keep(self, row: dict[str, Any]) -> None:
         keys = row.keys()
         if {"workflow_api", "workflow", "version", "comment"} <= keys and isinstance(row["workflow_api"], dict):
@@ -96,10 +82,6 @@ class Harvest:
             self.workflows.setdefault(row["id"], row)
         elif {"mime_type", "is_folder"} <= keys:
             self.assets.setdefault(row["id"], row)
-
-
-def _classic(machine_id: str) -> dict[str, Any]:
-    return {"id": machine_id, "name": f"machine {machine_id[:8]}", "type": "classic", "status": "ready"}
 
 
 def _body(contents: dict[str, Any], name: str, default: Any) -> Any:
@@ -194,14 +176,18 @@ def add_run(sandbox: Sandbox, row: dict[str, Any]) -> None:
     if row["id"] in world.runs:
         return
     version = world.versions.get(row.get("workflow_version_id") or "")
-    workflow = world.workflows[row["workflow_id"]]
-    graph = version or workflow.versions[0]
-    tenant = world.tenants[sandbox.api_key]
+    workflow = world.workflows.get(row["workflow_id"])
+    graph = version or (workflow.versions[0] if workflow and workflow.versions else None)
     machines = [each for each in world.machines.values() if each.type == row.get("machine_type")]
-    machine = world.machines.get(row.get("machine_id") or "") or machines[0]
+    machine = world.machines.get(row.get("machine_id") or "") or next(iter(machines), None)
+    if workflow is None or graph is None or machine is None:
+        return
+    tenant = world.tenants[sandbox.api_key]
     inputs = dict(row.get("workflow_inputs") or {})
     if row["status"] == "failed" and row.get("ended_at"):
         inputs["positive_prompt"] = "__fail__"
+    if row["status"] == "success":
+        inputs |= _pictures(graph.workflow_api)
     asked = Submit(
         tenant=tenant,
         machine=machine,
@@ -222,6 +208,12 @@ def add_run(sandbox: Sandbox, row: dict[str, Any]) -> None:
     run.cache.clear()
     world.runs[run.id] = run
     _bring(sandbox, run, row)
+
+
+def _pictures(graph: dict[str, Any]) -> dict[str, str]:
+    """Return a readable picture for each input that takes one: the recorded machines did not mind what they were sent."""
+    nodes = (node for node in graph.values() if node["class_type"].startswith("ComfyUIDeployExternalImage"))
+    return {node["inputs"]["input_id"]: "data:image/png;base64," + b64encode(PNG).decode() for node in nodes}
 
 
 def _bring(sandbox: Sandbox, run: Run, row: dict[str, Any]) -> None:

@@ -31,10 +31,7 @@ SANDBOX = Sandbox(speed=0, history=20)
 
 def _in_scope(method: str, path: str) -> bool:
     """Whether a route is one that the product is about, and is the very one that the sandbox answers with."""
-    request = f"{method.upper()} {path}"
-    if any(pattern.fullmatch(request) for pattern in recorded.OUT_OF_SCOPE):
-        return False
-    if not any(pattern.fullmatch(request) for pattern in recorded.IN_SCOPE):
+    if not recorded.in_scope(method.upper(), path):
         return False
     match = SANDBOX.app.routes.find(method.upper(), path.removeprefix("/api"))
     return match is not None and match.handler is not None and _bare(match.template) == _bare(path[len("/api") :])

@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from faults import RawServer, Request, json_answer, run, transport_to
 
-from comfynb.api.client import MACHINE_PAGE, RUN_PAGE, VERSION_PAGE, WORKFLOW_PAGE, ComfyDeployClient
+from comfynb.api.client import ComfyDeployClient
+from comfynb.api.machine_calls import MACHINE_PAGE
+from comfynb.api.run_calls import RUN_PAGE
+from comfynb.api.workflow_calls import VERSION_PAGE, WORKFLOW_PAGE
 from comfynb.sandbox import Sandbox
 from comfynb.warnings import SchemaDriftWarning
 
