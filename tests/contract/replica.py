@@ -211,7 +211,7 @@ def add_run(sandbox: Sandbox, row: dict[str, Any]) -> None:
 
 
 def _pictures(graph: dict[str, Any]) -> dict[str, str]:
-    """Return a readable picture for each input that takes one: the recorded machines did not mind what they were sent."""
+    """Return a readable picture for each input that takes one: the recorded machines did not mind what came."""
     nodes = (node for node in graph.values() if node["class_type"].startswith("ComfyUIDeployExternalImage"))
     return {node["inputs"]["input_id"]: "data:image/png;base64," + b64encode(PNG).decode() for node in nodes}
 
