@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from comfynb.api.connections import Limits
 from comfynb.api.opening import open_client
 from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
-from comfynb.core import Core, Face
+from comfynb.core import Core
 from comfynb.errors import ConfigurationError
+from comfynb.face import Face
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.workflows import Times, WorkflowsService
@@ -102,10 +103,10 @@ def connect(
     client = open_client(url, api_key, limits=limits, settings=settings)
     workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl))
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
-    core = Core(service, Face(runner))
+    core = Core(service, Face(runner), started)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
     weakref.finalize(core, _let_go, runner, workflows, started)
-    return Workspace(core, sandbox=sandbox or None, owned=started is not None)
+    return Workspace(core, sandbox=sandbox or None)
 
 
 def _let_go(runner: Runner, service: WorkflowsService, sandbox: Sandbox | None) -> None:

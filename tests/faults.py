@@ -241,7 +241,7 @@ class Cut:
 
 
 class Proxy(_Served):
-    """Passes requests on to a server, and cuts connections at a byte.
+    """Passes requests on to a server, cuts connections at a byte, and makes requests wait.
 
     Parameters
     ----------
@@ -249,22 +249,33 @@ class Proxy(_Served):
         The server.
     choose : callable
         Given the bytes of a submit, returns where it is cut, or None.
+    hold : bytes
+        How the requests begin that have to wait until it is `opened`; none by default.
 
     Attributes
     ----------
     passed : list of tuple of (bytes, bytes)
         The submits that the server answered, and its answers.
+    arrived, opened : threading.Event
+        A request waits; it may go on.
     """
 
-    def __init__(self, url: str, choose: Callable[[bytes], Cut | None] = lambda _: None) -> None:
+    def __init__(self, url: str, choose: Callable[[bytes], Cut | None] = lambda _: None, hold: bytes = b"") -> None:
         super().__init__()
         self._target = urlsplit(url)
+        self._hold = hold
         self.choose = choose
         self.passed: list[tuple[bytes, bytes]] = []
+        self.arrived = threading.Event()
+        self.opened = threading.Event()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
             request = b"".join(await _read_message(reader))
+            if self._hold and request.startswith(self._hold):
+                self.arrived.set()
+                while not self.opened.is_set():  # noqa: ASYNC110 - the test opens it, on another thread
+                    await asyncio.sleep(0.005)
             submit = request.startswith(b"POST /api/run")
             cut = (self.choose(request) if submit else None) or Cut()
             there, back = await asyncio.open_connection(self._target.hostname, self._target.port)

@@ -22,8 +22,8 @@ def sandbox(
     like: str | None = typer.Option(
         None,
         metavar="URL",
-        help="A server whose workflows, deployments and machines are copied, without secrets; with the key of the "
-        "environment.",
+        help="A server whose workflows, deployments and machines are copied, without secrets, people and "
+        "runs; with the key of the environment.",
     ),
     save: Path | None = typer.Option(None, metavar="FILE", help="With --like: write the copy, for --world."),
 ) -> None:

@@ -13,11 +13,12 @@ from comfynb.api.models import Deployment, Machine, Version, Workflow
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
 from comfynb.frames.workflows import standard_name_or_none
+from comfynb.rules.environments import ENVIRONMENTS
 from comfynb.rules.graph import GraphFacts, describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.naming import display_name
 from comfynb.rules.text import tidy
-from comfynb.services.isolation import ENVIRONMENTS, BrokenDeployment, DeploymentList
+from comfynb.services.isolation import BrokenDeployment, DeploymentList
 
 __all__ = ["catalog_frame"]
 
@@ -166,9 +167,9 @@ def _entry(
     )
 
 
-def _place(deployment: Deployment) -> tuple[int, str, str]:
+def _place(deployment: Deployment) -> tuple[int, str]:
     environment = deployment.environment or ""
-    return _PLACES.get(environment, len(_PLACES)), environment, deployment.id
+    return _PLACES.get(environment, len(_PLACES)), environment
 
 
 def _version(deployment: Deployment, newest: Version | None) -> Version | None:

@@ -98,5 +98,6 @@ def deployment_infos(
                 machine_status=machine.status if machine is not None else None,
             )
         )
-    found.sort(key=lambda info: (info.name, info.environment != "production", info.environment or "", info.id))
+    # Of two that are called the same, the one that was changed last comes first, as on the server.
+    found.sort(key=lambda info: (info.name, info.environment != "production", info.environment or ""))
     return tuple(found)

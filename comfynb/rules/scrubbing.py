@@ -7,10 +7,13 @@ little.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
+
+from comfynb.rules.input_classes import INPUT_CLASSES, class_of
 
 __all__ = ["Scrubber"]
 
@@ -21,11 +24,13 @@ _SECRET_NAME: Final = re.compile(
     r"|bearer|cookie|webhook|signature|private[_\s-]?key|user[_\s-]?(name|id)|e-?mail|(^|[_\s-])(key|auth)$",
     re.IGNORECASE,
 )
-_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>`\\{}|^]+", re.IGNORECASE)
+# None of these looks at a long text over and over: what stands before the mark by which a thing is known has an end, or
+# a beginning, and is not given back (`++`). Graphs hold pictures and masks as texts.
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]{0,30}+://[^\s\"'<>`\\{}|^]+", re.IGNORECASE)
 _HOOK: Final = re.compile(r"hook", re.IGNORECASE)
 _LOOKS_SECRET: Final = re.compile(
     r"\b(?:bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{8,}"  # an authorization header
-    r"|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # a JSON web token
+    r"|eyJ[\w-]{8,2000}+\.[\w-]++\.[\w-]*+"  # a JSON web token
     r"|\b(?:hf_|sk-|sk_|pk_|rk_|gh[opsu]_|github_pat_|glpat-|xox[abprs]-|r8_|AIza|ya29\.)[\w-]{12,}"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\b(?:user|org)_[A-Za-z0-9]{12,}"  # ids of people and of their organisations
@@ -34,12 +39,12 @@ _LOOKS_SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(
-    r"((?:token|secret|passw(?:or)?d|passphrase|(?:api|access|private)[_ -]?key)\w*[\"']?\s*(?:[:=]|\bis\b)\s*)"
-    r"[^\s,;]+",
+    r"((?:token|secret|passw(?:or)?d|passphrase|(?:api|access|private)[_ -]?key)"
+    r"\w{0,200}+[\"']?\s{0,20}+(?:[:=]|\bis\b)\s*)[^\s,;]+",
     re.IGNORECASE,
 )
 """A word for a secret and what follows it, as people write it into notes."""
-_MAIL: Final = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL: Final = re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)+")
 
 
 class Scrubber:
@@ -79,12 +84,23 @@ class Scrubber:
     def value(self, value: Any, name: str = "") -> Any:
         """Return a value of any shape without secrets; `name` is what it is called."""
         if isinstance(value, str):
-            return "" if name and _SECRET_NAME.search(name) else self.text(value)
+            return "" if name and _SECRET_NAME.search(name) else self._written(value)
         if isinstance(value, list):
             return [self.value(each, name) for each in value]
         if isinstance(value, Mapping):
             return {self.name(str(key)): self.value(each, str(key)) for key, each in value.items()}
         return value
+
+    def _written(self, text: str) -> str:
+        """Return a text without secrets. JSON stays JSON: the server breaks on options that are none."""
+        try:
+            value = json.loads(text) if text[:1] in ("[", "{") else None
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list | dict):
+            return self.text(text)
+        clean = self.value(value)
+        return text if clean == value else json.dumps(clean, ensure_ascii=False)
 
     def graph(self, workflow_api: object) -> dict[str, Any]:
         """Return a graph as it is executed: what it does, and nothing else that it carries.
@@ -104,7 +120,7 @@ class Scrubber:
             return None
         clean: dict[str, Any] = {}
         if "inputs" in node:
-            clean["inputs"] = self._inputs(node["inputs"])
+            clean["inputs"] = self._inputs(node["inputs"], chosen=class_of(node.get("class_type")) is _ENUM)
         if "class_type" in node:
             clean["class_type"] = node["class_type"]
         meta = node.get("_meta")
@@ -112,12 +128,12 @@ class Scrubber:
             clean["_meta"] = {key: self.value(meta[key]) for key in _META if key in meta}
         return clean
 
-    def _inputs(self, inputs: Any) -> Any:
+    def _inputs(self, inputs: Any, *, chosen: bool) -> Any:
         if not isinstance(inputs, Mapping):
             return None
-        # What an input is called decides what its default is.
+        # What an input is called decides what its default is; what everybody chooses from is no secret.
         called = " ".join(str(inputs.get(key) or "") for key in ("input_id", "display_name"))
-        secret = any(_SECRET_NAME.search(word) for word in called.split())
+        secret = not chosen and any(_SECRET_NAME.search(word) for word in called.split())
         clean: dict[str, Any] = {}
         for key, value in inputs.items():
             if key == "input_id":
@@ -147,6 +163,23 @@ class Scrubber:
             "config": {},
             "extra": {},
             "version": 0.4,
+            **self._subgraphs(drawn.get("definitions")),
+        }
+
+    def _subgraphs(self, definitions: object) -> dict[str, Any]:
+        """Return the graphs inside of a graph, where there are some: their notes and samplers count as its own."""
+        subgraphs = definitions.get("subgraphs") if isinstance(definitions, Mapping) else None
+        if not isinstance(subgraphs, list) or not subgraphs:
+            return {}
+        kept = ("id", "name")
+        return {
+            "definitions": {
+                "subgraphs": [
+                    {**{key: self.value(each[key]) for key in kept if key in each}, **self.drawing(each)}
+                    for each in subgraphs
+                    if isinstance(each, Mapping)
+                ]
+            }
         }
 
     def _drawn(self, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +195,7 @@ class Scrubber:
             ]
         values = node.get("widgets_values")
         if node.get("type") in _NOTES and isinstance(values, list):
-            clean["widgets_values"] = [self.text(each) for each in values if isinstance(each, str)]
+            clean["widgets_values"] = [self.text(each) if isinstance(each, str) else None for each in values]
         elif node.get("type") == "KSampler" and isinstance(values, list) and "fixed" in values[1:2]:
             clean["widgets_values"] = [0, "fixed"]
         else:
@@ -170,6 +203,7 @@ class Scrubber:
         return clean
 
 
+_ENUM: Final = INPUT_CLASSES["ComfyUIDeployExternalEnum"]
 _META: Final = ("title", "cd_input_order", "cd_input_group_id", "cd_group_name")
 _DRAWN: Final = ("id", "type", "pos", "size", "order", "mode")
 _NOTES: Final = ("Note", "MarkdownNote")

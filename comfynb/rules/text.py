@@ -21,7 +21,7 @@ _ESCAPES: Final = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DIRECTIONS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_DIRECTIONS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 

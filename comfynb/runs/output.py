@@ -35,10 +35,10 @@ class Output:
         The name that the workflow gives it.
     """
 
-    def __init__(self, file: ResultFile, core: Core) -> None:
+    def __init__(self, file: ResultFile, core: Core, content: bytes | None = None) -> None:
         self._file = file
         self._core = core
-        self._content: bytes | None = None
+        self._content = content
         self.kind = file.kind
         self.filename = file.filename
         self.url = file.url

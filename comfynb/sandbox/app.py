@@ -179,7 +179,7 @@ class App:
     def _root(self) -> Answer:
         if not self.world.knobs.html_root:
             return answer(NOT_FOUND, 404)
-        return Answer(world_page(self.world).encode(), content_type=HTML)
+        return Answer(world_page(self.world).encode("utf-8", "replace"), content_type=HTML)
 
     # Files
 

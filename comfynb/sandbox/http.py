@@ -51,8 +51,8 @@ class PlainServerError(Exception):
 
 
 def encode(body: Any) -> bytes:
-    """Return JSON as the real server writes it: compact, and in UTF-8."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """Return JSON as the real server writes it: compact, and in UTF-8, which has no halves of characters."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def answer(body: Any, status: int = 200) -> Answer:
@@ -193,11 +193,18 @@ class Routes:
     {'run_id': '7'}
     >>> routes.find("POST", "/run/7").allow, routes.find("GET", "/nope")
     ('GET', None)
+    >>> routes.listed
+    ('GET /run/{run_id}',)
     """
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, int], list[_Route]] = {}
         self._methods: list[str] = []
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """All routes, each as its method and its template."""
+        return tuple(f"{method} {each.template}" for (method, _), routes in self._routes.items() for each in routes)
 
     def on(self, method: str, template: str) -> Callable[[Handler], Handler]:
         """Register a handler. A route without parameters goes before one with."""

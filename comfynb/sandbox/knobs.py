@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, get_type_hints
+
+from comfynb.sandbox.knob_values import wanted
 
 __all__ = ["Knobs"]
 
@@ -101,8 +104,11 @@ class Knobs:
     repeat_webhooks: bool = False
     """Whether each final webhook is sent twice."""
 
+    def __post_init__(self) -> None:
+        self.change(**{each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
+
     def change(self, **values: Any) -> Knobs:
-        """Set several knobs at once; an unknown name is an error.
+        """Set several knobs at once; none of them if a name or a value is wrong.
 
         Parameters
         ----------
@@ -118,13 +124,19 @@ class Knobs:
         ------
         TypeError
             If a name is no knob.
+        ValueError
+            If a knob cannot have a value; the message says what it takes.
         """
         names = {each.name for each in dataclasses.fields(self)}
         unknown = sorted(set(values) - names)
         if unknown:
             raise TypeError(f"No such knob: {', '.join(unknown)}. Knobs are {', '.join(sorted(names))}.")
+        needs = {name: wanted(name, _kinds()[name], value) for name, value in values.items()}
+        faults = [f"{name}={values[name]!r:.60} has to be {need}" for name, need in needs.items() if need]
+        if faults:
+            raise ValueError(f"{'; '.join(faults)}.")
         for name, value in values.items():
-            setattr(self, name, value)
+            setattr(self, name, set(value) if name == "offline" else value)
         return self
 
     def take(self, name: str) -> bool:
@@ -134,3 +146,8 @@ class Knobs:
             return False
         setattr(self, name, left - 1)
         return True
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    return get_type_hints(Knobs)

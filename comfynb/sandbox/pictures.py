@@ -83,7 +83,7 @@ def _fingerprint(prompt: Prompt, filename: str, files_url: str) -> str:
 def _size(prompt: Prompt) -> tuple[int, int]:
     sides = []
     for name in ("width", "height"):
-        value = prompt.find(name)
+        value = prompt.find(name, last=True)
         side = int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 512
         sides.append(min(MAX_SIDE, max(16, side)))
     return sides[0], sides[1]

@@ -14,6 +14,7 @@ WORDS = (
     "__fail__",
     "__freeze__",
     "__half_reject__",
+    "__interrupt__",
     "__machine_down__",
     "__never_start__",
     "__no_outputs__",
@@ -53,7 +54,8 @@ class State:
     ended: bool = False
     """Whether the run's end was written down; a failed run may lack it."""
     event: str = "status"
-    """What changed: ``status``, ``progress`` or ``output``."""
+    """What changed: ``status``, ``progress``, ``output``, or ``times`` (the list of the times of the nodes came);
+    ``marked`` is a status that the server wrote by itself."""
 
 
 @dataclass(slots=True)

@@ -50,9 +50,16 @@ class _Step:
     node_id: str
     class_type: str
     seconds: float
-    cached: bool
+    kept: bool
+    """Whether its result is left from the prompt before this one."""
+    repeated: bool
+    """Whether it is the same as a node before it."""
     signature: str
     """What it is and what it is given: the machine's cache goes by it."""
+
+    def execute(self) -> None:
+        """Have it executed: what fails or is stopped is in no cache."""
+        self.kept = self.repeated = False
 
 
 class _Planner:
@@ -77,19 +84,24 @@ class _Planner:
         steps = self._steps()
         failing = self._failing(steps)
         frozen = self._freezing(steps)
-        executed = 0
+        interrupted = self._interrupted(steps)
+        # What is left counts as begun, and is handed over again before anything is executed.
+        begun = self._hand_over([step for step in steps if step.kept])
         for step in steps:
-            if step.cached:
-                self.signatures.add(step.signature)
+            if step.kept:
+                continue
+            if step.repeated:
                 self._uploads_of(step, self.at)
                 continue
-            executed += 1
-            self._add(progress=float4(round(executed / self.total, 2)), live=step.class_type, event="progress")
+            begun += 1
+            self._add(progress=float4(round(begun / self.total, 2)), live=step.class_type, event="progress")
             if step.node_id == frozen:
                 return self._finish(queued, started)
             if failing and failing.node_id == step.node_id:
                 self._fail(step, failing, [done.node_id for done in steps[: steps.index(step)]])
                 return self._finish(queued, started)
+            if step.node_id == interrupted:
+                self._interrupt(step)
             self.at += step.seconds
             self.signatures.add(step.signature)
             self.timings.append(
@@ -122,13 +134,16 @@ class _Planner:
             self.at = self.situation.wait + 0.12
             if "__step_back__" in self.words:
                 # Callbacks overtake each other: a node is reported before the run is said to run.
-                self._add(status="not-started", live="CheckpointLoaderSimple", progress=float4(0.11), event="progress")
+                first = self.prompt.class_of(self.prompt.order[0]) if self.prompt.order else None
+                share = float4(round(1 / self.total, 2))
+                self._add(status="not-started", live=first, progress=share, event="progress")
                 self.at += 0.3
             self._unknown_status()
         self._add(status="running", live=None, progress=0.0)
         if self.half:
             self.at += 0.05
-            self._add(status="failed")
+            # By the server itself, since the machine's answer is an error.
+            self._add(status="failed", event="marked")
             self.outputs.append(Output("error", self.at, half_rejection(self.prompt), inside=True))
         self.at += 0.07 if self.situation.serverless else 0.02
         return queued, started
@@ -139,20 +154,21 @@ class _Planner:
             self.at += 0.6
 
     def _steps(self) -> list[_Step]:
-        """Return the nodes in order; equal ones are executed once, and what the cache holds not at all."""
+        """Return the nodes in order, with what the cache holds of them."""
         factor = self.situation.factor * (SLOW_FACTOR if "__slow__" in self.words else 1.0)
         gpu = self.situation.gpu
         factor *= GPU_FACTOR.get(gpu, 1.0) if gpu else CLASSIC_FACTOR
         by_node: dict[str, str] = {}
-        known = set(self.situation.cached)
+        seen: set[str] = set()
         steps = []
         for node_id in self.prompt.order:
             class_type = self.prompt.class_of(node_id)
             signature = self._signature(node_id, by_node)
             by_node[node_id] = signature
             seconds = self._seconds(node_id, class_type) * factor * self.situation.vary(node_id)
-            steps.append(_Step(node_id, class_type, round(seconds, 6), signature in known, signature))
-            known.add(signature)
+            kept = signature in self.situation.cached
+            steps.append(_Step(node_id, class_type, round(seconds, 6), kept, signature in seen, signature))
+            seen.add(signature)
         return steps
 
     def _signature(self, node_id: str, by_node: dict[str, str]) -> str:
@@ -184,16 +200,35 @@ class _Planner:
             message = "CUDA out of memory. Tried to allocate 2.00 GiB.\n"
             failure = Failure(worst.node_id, "torch.OutOfMemoryError", message)
         if failure:
-            # What has failed is in no cache.
-            next(step for step in steps if step.node_id == failure.node_id).cached = False
+            next(step for step in steps if step.node_id == failure.node_id).execute()
         return failure
 
     def _freezing(self, steps: list[_Step]) -> str | None:
         if "__freeze__" not in self.words or not steps:
             return None
         frozen = steps[len(steps) // 2]
-        frozen.cached = False
+        frozen.execute()
         return frozen.node_id
+
+    def _interrupted(self, steps: list[_Step]) -> str | None:
+        if "__interrupt__" not in self.words or not steps:
+            return None
+        interrupted = steps[len(steps) // 2]
+        interrupted.execute()
+        return interrupted.node_id
+
+    def _interrupt(self, step: _Step) -> None:
+        """Let the run be called cancelled; ComfyUI hears nothing of it and goes on."""
+        at = self.at
+        self.at += step.seconds * 0.4
+        self._add(status="cancelled", ended=True)
+        self.at = at
+
+    def _hand_over(self, kept: list[_Step]) -> int:
+        for step in kept:
+            self.signatures.add(step.signature)
+            self._uploads_of(step, self.at)
+        return len(kept)
 
     def _uploads_of(self, step: _Step, done: float) -> None:
         """Write down when the files of an output node will be there."""
@@ -259,7 +294,7 @@ class _Planner:
             last = over + 0.2
         shown = max([over, last, *(output.at for output in self.outputs)])
         self._show(shown)
-        if last > over:
+        if last > over and "__interrupt__" not in self.words:
             self.at = shown + 0.09
             self._add(status="success" if not self.half else "failed", ended=not self.half)
 
@@ -297,8 +332,9 @@ class _Planner:
             self._wobble()
         self.outputs.sort(key=lambda each: (each.inside, each.at))
         busy = max(self.at, self.states[-1].at)
-        if self.timings:
-            self.outputs.append(Output("timings", busy, list(self.timings), inside=True))
+        self.outputs.append(Output("timings", busy, list(self.timings), inside=True))
+        if busy > self.states[-1].at:
+            self.states.append(replace(self.states[-1], at=busy, event="times"))
         return Plan(
             [replace(state, at=round(state.at, 6)) for state in self.states],
             self.outputs,
@@ -338,7 +374,7 @@ class _Planner:
                 last.live_status if live == "" else (f"Executing {live}" if live else None),
                 last.progress if progress is None else progress,
                 last.outputs,
-                ended,
+                ended or last.ended,
                 event,
             )
         )

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from comfynb.sandbox.installed import STANDARD, Installed
+from comfynb.sandbox.nodes import EXTERNAL
+from comfynb.sandbox.refusals import dangling, missing_input, out_of_limits, refusals
 from comfynb.sandbox.values import MISSING, BadValueError, is_input, is_link, seen_value, written_value
 
 __all__ = ["Prompt", "Verdict", "prepare"]
@@ -22,6 +24,13 @@ LIMITS: dict[str, dict[str, float]] = {
     "denoise": {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01},
 }
 """What ComfyUI accepts in a node's own inputs. Values that come over a link are not checked."""
+
+DEFAULT_TOO: dict[str, Callable[[Any], Any]] = {
+    f"{EXTERNAL}Text": str,
+    f"{EXTERNAL}Enum": str,
+    f"{EXTERNAL}Seed": int,
+}
+"""Inputs whose `default_value` is overwritten with what was sent, besides their `input_id`, and what makes it fit."""
 
 MAX_PIXELS = 32768 * 32768
 """Above so many pixels an image node fails: no machine has the memory."""
@@ -50,8 +59,10 @@ class Prompt:
     verdict: Verdict
     order: list[str] = field(default_factory=list)
     """Node ids in the order of execution."""
-    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Why nodes were refused, by node id, in ComfyUI's words."""
+    needs: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What each output needs, by node id, itself included."""
     installed: Installed = STANDARD
     """What the machine has installed."""
 
@@ -72,9 +83,10 @@ class Prompt:
         """Return the class of a node."""
         return str(self.graph[node_id]["class_type"])
 
-    def find(self, name: str) -> Any:
-        """Return the first value that a node of the graph has for an input of this name."""
-        for node_id in self.order or list(self.graph):
+    def find(self, name: str, *, last: bool = False) -> Any:
+        """Return the value that the first or the last node of the graph with an input of this name has for it."""
+        order = self.order or list(self.graph)
+        for node_id in reversed(order) if last else order:
             if is_input(self.class_of(node_id)):
                 continue
             value = self.resolve(self.graph[node_id]["inputs"].get(name))
@@ -108,7 +120,7 @@ def prepare(
     graph = {node_id: _copy(node) for node_id, node in workflow_api.items()}
     fixed = _fixed_seeds(workflow)
     values: dict[str, Any] = {}
-    faults: dict[str, dict[str, Any]] = {}
+    refused: dict[str, Any] = {}
     for node_id, node in graph.items():
         node_inputs, class_type = node["inputs"], node["class_type"]
         if is_input(class_type):
@@ -116,10 +128,12 @@ def prepare(
             sent = inputs.get(input_id, MISSING) if isinstance(input_id, str) else MISSING
             try:
                 values[node_id] = seen_value(class_type, node_inputs, sent, partial(draw, node_id))
-            except BadValueError as error:
-                faults[node_id] = _fault("exception_during_validation", "Exception when validating node", str(error))
+            except BadValueError:
+                refused[node_id] = sent
             if sent is not MISSING:
                 node_inputs["input_id"] = written_value(class_type, sent)
+                if class_type in DEFAULT_TOO:
+                    node_inputs["default_value"] = sent if node_id in refused else DEFAULT_TOO[class_type](sent)
             if class_type.endswith("ExternalSeed") and node_id in values:
                 node["is_changed"] = [[node_inputs.get("input_id"), values[node_id]]]
         elif isinstance(node_inputs.get("seed"), int) and not (class_type == "KSampler" and node_id in fixed):
@@ -128,7 +142,10 @@ def prepare(
         # A default may be a link: then the input gives what that node gives.
         if is_link(value):
             values[node_id] = values.get(value[0], "linked")
-    return _check(Prompt(graph, values, Verdict.ACCEPTED, [], faults, installed))
+    prompt = Prompt(graph, values, Verdict.ACCEPTED, installed=installed)
+    for node_id, sent in refused.items():
+        prompt.faults[node_id] = refusals(graph, node_id, sent)
+    return _check(prompt)
 
 
 def _copy(node: Any) -> dict[str, Any]:
@@ -159,12 +176,11 @@ def _check(prompt: Prompt) -> Prompt:
     if not ends or any(not prompt.installed.knows(prompt.class_of(node_id)) for node_id in graph):
         prompt.verdict = Verdict.UNKNOWN
         return prompt
-    good: list[str] = []
     for end in ends:
         needed: dict[str, int] = {}
         _walk(prompt, end, needed)
-        if not any(node_id in prompt.faults for node_id in needed):
-            good.append(end)
+        prompt.needs[end] = frozenset(needed)
+    good = [end for end in ends if prompt.needs[end].isdisjoint(prompt.faults)]
     executed: dict[str, int] = {}
     for end in good:
         _walk(prompt, end, executed)
@@ -185,41 +201,22 @@ def _walk(prompt: Prompt, node_id: str, order: dict[str, int]) -> None:
     inputs = prompt.graph[node_id]["inputs"]
     for name in prompt.installed.of(prompt.class_of(node_id)).required:
         if name not in inputs:
-            fault = _fault("required_input_missing", "Required input is missing", name, input_name=name)
-            prompt.faults.setdefault(node_id, fault)
+            _refuse(prompt, node_id, missing_input(name))
     for name, value in inputs.items():
         if not is_link(value):
-            if not is_input(prompt.class_of(node_id)):
-                _check_limits(prompt, node_id, name, value)
+            limits = LIMITS.get(name) if not is_input(prompt.class_of(node_id)) else None
+            fault = out_of_limits(name, value, limits) if limits is not None else None
+            if fault is not None:
+                _refuse(prompt, node_id, fault)
         elif value[0] not in prompt.graph:
-            fault = _fault("bad_linked_input", "Bad linked input", name, input_name=name, received_value=value)
-            prompt.faults.setdefault(node_id, fault)
+            _refuse(prompt, node_id, dangling(prompt.graph, node_id, value[0]))
         else:
             _walk(prompt, value[0], order)
     order[node_id] = len(order) + max(order.values())
 
 
-def _check_limits(prompt: Prompt, node_id: str, name: str, value: Any) -> None:
-    limits = LIMITS.get(name)
-    if limits is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return
-    low, high = limits["min"], limits["max"]
-    if low <= value <= high:
-        return
-    kind, words = ("smaller", f"min of {low}") if value < low else ("bigger", f"max of {high}")
-    limit = "min" if value < low else "max"
-    prompt.faults.setdefault(
-        node_id,
-        _fault(
-            f"value_{kind}_than_{limit}",
-            f"Value {value} {kind} than {words}",
-            name,
-            input_name=name,
-            input_config=["FLOAT" if isinstance(low, float) else "INT", limits],
-            received_value=value,
-        ),
-    )
-
-
-def _fault(kind: str, message: str, details: str, **extra: Any) -> dict[str, Any]:
-    return {"type": kind, "message": message, "details": details, "extra_info": extra}
+def _refuse(prompt: Prompt, node_id: str, fault: dict[str, Any]) -> None:
+    """Note a fault, once: several outputs may need the same node."""
+    known = prompt.faults.setdefault(node_id, [])
+    if fault not in known:
+        known.append(fault)

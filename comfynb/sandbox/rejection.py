@@ -11,11 +11,14 @@ __all__ = ["half_rejection", "rejection"]
 
 def _node_errors(prompt: Prompt) -> dict[str, Any]:
     """Return why nodes were refused, as the machine posts it."""
-    ends = [node_id for node_id in prompt.graph if prompt.installed.of(prompt.class_of(node_id)).ends]
     return {
         "node_errors": {
-            node_id: {"errors": [fault], "class_type": prompt.class_of(node_id), "dependent_outputs": ends}
-            for node_id, fault in prompt.faults.items()
+            node_id: {
+                "errors": faults,
+                "class_type": prompt.class_of(node_id),
+                "dependent_outputs": [end for end, needed in prompt.needs.items() if node_id in needed],
+            }
+            for node_id, faults in prompt.faults.items()
         }
     }
 

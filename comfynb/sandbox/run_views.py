@@ -96,7 +96,7 @@ def _output_one(run: Run, output: Output) -> Json:
 def _output_raw(run: Run, output: Output) -> Json:
     moment = run.created_at + timedelta(seconds=output.at)
     row = {
-        "data": output.data,
+        "data": _named(output) if output.output_id else output.data,
         "run_id": run.id,
         "created_at": iso_millis(moment),
         "id": output.key,
@@ -106,6 +106,16 @@ def _output_raw(run: Run, output: Output) -> Json:
     if output.output_id:
         row["output_id"] = output.output_id
     return row
+
+
+def _named(output: Output) -> Json | list[Any]:
+    """Return data as they were posted: each file has the name of its output, which `GET /run` takes out."""
+    if isinstance(output.data, list):
+        return output.data
+    return {
+        key: [{**each, "output_id": output.output_id} if isinstance(each, dict) else each for each in items]
+        for key, items in output.data.items()
+    }
 
 
 def webhook_outputs(run: Run, state: State) -> list[Json]:

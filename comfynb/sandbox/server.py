@@ -44,6 +44,8 @@ class Sandbox:
     ------
     ConfigurationError
         If the world cannot be read; the message names the file and every problem with it.
+    TypeError, ValueError
+        If a knob does not exist, or cannot have that value.
 
     Examples
     --------

@@ -138,12 +138,20 @@ def _read_seed(node: Mapping[str, Any], sent: Any, draw: Callable[[int, int], in
     high = max(low, int(_limit(node, "max_value", SEED_MAX) or SEED_MAX))
     value = node.get("default_value") if sent is MISSING else sent
     number = _number(value)
-    if number is None:
+    if number is None or (isinstance(sent, str) and not _is_whole(sent)):
         if sent is not MISSING:
             raise BadValueError("a seed that is no number")
         return draw(low, high)
     seed = int(str(value)) if str(value).lstrip("-").isdigit() else int(number)
     return seed if low <= seed <= high else draw(low, high)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_text(node: Mapping[str, Any], sent: Any, _draw: Callable[[int, int], int]) -> Any:

@@ -189,7 +189,7 @@ def machine_one(machine: Machine) -> Json:
         "deleted": machine.deleted,
         "endpoint": machine.endpoint,
         "concurrency_limit": machine.concurrency_limit,
-        "run_timeout": 300,
+        "run_timeout": machine.run_timeout,
         "idle_timeout": machine.idle_timeout,
         "docker_command_steps": machine.docker_command_steps,
         "keep_warm": 0,

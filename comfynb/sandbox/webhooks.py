@@ -73,6 +73,8 @@ class Webhooks:
             await asyncio.sleep(LOOK)
 
     def _bodies(self, run: Run, state: State, before: State) -> Iterator[dict[str, Any]]:
+        if state.event in {"marked", "times"}:
+            return
         body = {
             "event_type": "run.updated",
             "status": state.status,

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Generic, TypeVar, cast
@@ -207,13 +208,13 @@ def served(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         If it needs more. Nothing has been sent then.
     """
     token = no_network.set(True)
-    coroutine = function()
     try:
-        coroutine.send(None)
+        coroutine = function()  # raises by itself what is wrong with its arguments
+        with closing(coroutine):
+            coroutine.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
     finally:
-        coroutine.close()
         no_network.reset(token)
     raise NeedsNetwork("the read waits for something")

@@ -15,8 +15,8 @@ import anyio
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import Deployment, Workflow
 from comfynb.errors import ApiError, ComfyError
+from comfynb.rules.environments import ENVIRONMENTS
 
-ENVIRONMENTS = ("production", "staging", "preview", "public-share", "private-share", "community-share")
 _CHUNK = 32
 _FAR = 1_000_000
 _MOST_SUSPECTS = 300
@@ -32,11 +32,18 @@ class BrokenDeployment:
         Where they could be found out.
     problem : str
         What is wrong, in a sentence.
+    possible : tuple of str
+        The environments in which it can be.
+    fluid, place : bool and int
+        In which of the server's two lists it is, and where in it. Of several, each has the list and place of one.
     """
 
     workflow_id: str | None
     environment: str | None
     problem: str
+    possible: tuple[str, ...] = ()
+    fluid: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,13 @@ class Reading:
         Which of the lists.
     healthy : dict of str to Deployment
         What could be read, by id.
-    broken : int
-        How many rows could not.
+    broken : tuple of int
+        The places in the list of those rows that could not.
     """
 
     is_fluid: bool | None
     healthy: dict[str, Deployment]
-    broken: int = 0
+    broken: tuple[int, ...] = ()
 
 
 def _is_broken_list(error: ApiError) -> bool:
@@ -97,20 +104,19 @@ async def read_list(client: ComfyDeployClient, *, is_fluid: bool | None) -> Read
     return Reading(is_fluid, *(await _halve(client, is_fluid)))
 
 
-async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict[str, Deployment], int]:
+async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict[str, Deployment], tuple[int, ...]]:
     healthy: dict[str, Deployment] = {}
-    broken = 0
+    broken: list[int] = []
 
     async def read(offset: int, size: int) -> int:
         """Read these rows, and return how many there are."""
-        nonlocal broken
         try:
             rows = await client.deployments_page(size=size, offset=offset, is_fluid=is_fluid)
         except ApiError as error:
             if not _is_broken_list(error):
                 raise
             if size == 1:
-                broken += 1
+                broken.append(offset)
                 return 1
             half = size // 2
             count = await read(offset, half)
@@ -121,7 +127,7 @@ async def _halve(client: ComfyDeployClient, is_fluid: bool | None) -> tuple[dict
     offset = 0
     while await read(offset, _CHUNK) == _CHUNK:
         offset += _CHUNK
-    return healthy, broken
+    return healthy, tuple(broken)
 
 
 async def name_broken(
@@ -138,7 +144,8 @@ async def name_broken(
     workflows : sequence of Workflow, optional
         Who they can be; read when needed.
     """
-    broken = sum(reading.broken for reading in readings)
+    places = [(reading.is_fluid is True, place) for reading in readings for place in reading.broken]
+    broken = len(places)
     if not broken:
         return ()
     if workflows is None:
@@ -175,12 +182,14 @@ async def name_broken(
             group.start_soon(ask, workflow_id)
 
     possible = {w: [e for e in failing if e not in standing.get(w, set())] for w in suspects if w in guilty}
+    found: list[tuple[str | None, list[str]]] = list(possible.items())
     if sum(map(len, possible.values())) == broken:
-        return tuple(BrokenDeployment(w, e, PROBLEM) for w, environments in possible.items() for e in environments)
-    found = [BrokenDeployment(w, e[0] if len(e) == 1 else None, PROBLEM) for w, e in possible.items()]
-    while len(found) < broken:
-        found.append(BrokenDeployment(None, failing[0] if len(failing) == 1 else None, PROBLEM))
-    return tuple(found)
+        found = [(w, [e]) for w, environments in possible.items() for e in environments]
+    found += [(None, failing)] * (broken - len(found))
+    return tuple(
+        BrokenDeployment(w, e[0] if len(e) == 1 else None, PROBLEM, tuple(e), *place)
+        for (w, e), place in zip(found, places, strict=False)
+    )
 
 
 async def _fails(client: ComfyDeployClient, environment: str, is_fluid: bool | None) -> bool:

@@ -4,6 +4,9 @@ The server has no idempotency key, writes the run down before it talks to the ma
 although the run exists. So a submit is sent once; only when it is certain that no byte of it left is it sent again.
 When the answer is missing, or is one that can leave a run behind, the workflow's run list is searched for a run with
 that version, machine and inputs, made since then, that nobody here knows.
+
+Who waits for a submit may stop waiting at any time. Before anything was sent, nothing is submitted then; afterwards the
+submit is seen through all the same, since its run may be there and be paid for.
 """
 
 from __future__ import annotations
@@ -13,12 +16,15 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.errors import ApiError, ComfyError, SubmitUncertainError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
+from comfynb.services.flight import Flight, Submitted
 from comfynb.services.prepared import Prepared
 from comfynb.warnings import RecoveredSubmitWarning
 
@@ -36,22 +42,6 @@ _OF_MACHINE = "Error creating run"
 """How the server's words begin when it passes on what a machine answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """A run that exists.
-
-    Attributes
-    ----------
-    run_id : str
-        Its id.
-    trouble : str or None
-        What went wrong with the submit, when the run was found in the run list; None when all went well.
-    """
-
-    run_id: str
-    trouble: str | None = None
-
-
 class Submitter:
     """Submits runs of one workspace and knows the ids of all that it submitted.
 
@@ -61,17 +51,37 @@ class Submitter:
         The server.
     patience : tuple of float
         Seconds to wait before each search for a run whose submit got no answer.
+
+    Attributes
+    ----------
+    known : set of str
+        The ids of all runs that came of its submits.
+    last : Submitted or None
+        The run that came of the submit that ended last, also of one that nobody waited for any more.
     """
 
     def __init__(self, client: ComfyDeployClient, patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)) -> None:
         self.client = client
         self.patience = patience
         self.known: set[str] = set()
-        self._flying: dict[object, str] = {}
-        self._doubtful: dict[object, str] = {}
+        self.last: Submitted | None = None
+        self._flying: dict[Flight, str] = {}
+        self._doubtful: dict[Flight, str] = {}
+        self._tasks: set[asyncio.Task[Submitted]] = set()
+        self._runways: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-    async def submit(self, prepared: Prepared) -> Submitted:
+    async def submit(self, prepared: Prepared, flight: Flight | None = None) -> Submitted:
         """Send it, and return the run that came of it.
+
+        Cancelled before anything was sent, it submits nothing. Cancelled later, it goes on in the background; its run
+        is told to `flight`, and is `last`.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            What is sent.
+        flight : Flight, optional
+            For who wants to call it off from another thread, or to hear of its run in any case.
 
         Raises
         ------
@@ -88,20 +98,36 @@ class Submitter:
         if self.client.transport.prefix is None:
             await self.client.transport.discover()
         before = await self._standing(prepared)
-        flight = object()
+        flight = flight or Flight()
+        task = asyncio.ensure_future(self._fly(prepared, flight, before))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.wait((task,))  # which leaves the task alone when it is cancelled itself
+        except asyncio.CancelledError:
+            if flight.call_off():
+                task.cancel()
+            else:
+                task.add_done_callback(partial(_log_end, prepared.name))
+            raise
+        return task.result()
+
+    async def _fly(self, prepared: Prepared, flight: Flight, before: _Before) -> Submitted:
         self._flying[flight] = _alike(prepared)
         try:
-            found = await self._send(prepared)
-            if isinstance(found, Submitted):
-                self.known.add(found.run_id)
-                return found
+            found = await self._send(prepared, flight)
         finally:
             del self._flying[flight]
-        self._doubtful[flight] = _alike(prepared, exactly=True)
-        try:
-            return await self._recover(prepared, found, before)
-        finally:
-            del self._doubtful[flight]
+        if isinstance(found, _Doubt):
+            self._doubtful[flight] = _alike(prepared, exactly=True)
+            try:
+                found = await self._recover(prepared, found, before)
+            finally:
+                del self._doubtful[flight]
+        self.known.add(found.run_id)
+        self.last = found
+        flight.land(found)
+        return found
 
     async def _standing(self, prepared: Prepared) -> _Before:
         """Note which runs the workflow has, so that none of them can be taken for the one that is sent now.
@@ -118,15 +144,26 @@ class Submitter:
             since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
             return _Before(frozenset(), since)
 
-    async def _send(self, prepared: Prepared) -> Submitted | _Doubt:
+    @property
+    def _runway(self) -> asyncio.Semaphore:
+        """Has room for as many as the transport sends at once: who waits here can be called off, there no more."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._runways:
+            self._runways[loop] = asyncio.Semaphore(self.client.transport.limits.max_concurrent)
+        return self._runways[loop]
+
+    async def _send(self, prepared: Prepared, flight: Flight) -> Submitted | _Doubt:
         route, body = prepared.request
         for wait in (0.5, 1.5, None):
             try:
-                answer = await self.client.queue(route, body)
+                async with self._runway:
+                    flight.take_off()
+                    answer = await self.client.queue(route, body)
                 break
             except TransportError as error:
                 if error.sent:
                     return _Doubt(str(error), answered=False, error=error)
+                flight.turn_back()
                 if wait is None:
                     raise TransportError(f"{error} Nothing was submitted.", sent=False) from error
                 log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
@@ -162,7 +199,6 @@ class Submitter:
             if rows and len(rows) <= list(self._doubtful.values()).count(equal):
                 # The list is newest first; equal doubtful submits take theirs from the oldest on.
                 run_id = rows[-1]
-                self.known.add(run_id)
                 notice(
                     RecoveredSubmitWarning(
                         f"{doubt.why} The submit had started the run {run_id}, which was found in the run list; it "
@@ -215,6 +251,16 @@ class _Doubt:
     why: str
     answered: bool
     error: ComfyError | None
+
+
+def _log_end(name: str, task: asyncio.Task[Submitted]) -> None:
+    """Say what became of a submit that nobody waits for any more."""
+    if task.cancelled():
+        log.warning("the submit of %s was cut off with its event loop; a run may have come of it", name)
+    elif (error := task.exception()) is not None:
+        log.warning("the submit of %s that was interrupted ended with: %s", name, error)
+    else:
+        log.info("the submit of %s that was interrupted started the run %s", name, task.result().run_id)
 
 
 def _alike(prepared: Prepared, *, exactly: bool = False) -> str:

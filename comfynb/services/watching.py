@@ -30,8 +30,12 @@ MOST_MISSED = 4
 _unknown_seen: set[str] = set()
 
 
-class _Looks(Protocol):
-    async def check_status(self, run_id: str, *, queue_position: bool = False) -> Run: ...
+class Looks(Protocol):
+    """Whoever can tell how a run stands."""
+
+    async def check_status(self, run_id: str, *, queue_position: bool = False) -> Run:
+        """Return the run as it is now."""
+        ...
 
 
 class State:
@@ -92,7 +96,7 @@ class Watch:
         What is known already.
     """
 
-    def __init__(self, service: _Looks, run_id: str, state: State | None = None) -> None:
+    def __init__(self, service: Looks, run_id: str, state: State | None = None) -> None:
         self.service = service
         self.run_id = run_id
         self.state = state or State()

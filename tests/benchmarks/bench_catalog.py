@@ -24,7 +24,7 @@ LIMIT_REQUESTS = 14
 # Path, what its page size is called, that size, and what else is asked.
 _PAGED: tuple[tuple[str, str, int, dict[str, str]], ...] = (
     ("/api/workflows", "limit", 200, {}),
-    ("/api/deployments", "page_size", 250, {"is_fluid": "false"}),
+    ("/api/deployments", "page_size", 250, {}),
     ("/api/deployments", "page_size", 250, {"is_fluid": "true"}),
     ("/api/machines", "limit", 200, {"is_deleted": "false"}),
 )

@@ -11,21 +11,18 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import httpx
 import uvicorn
 from big_graphs import drawn_graph, executed_graph, input_types
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 WORKFLOWS = 500
 DEPLOYMENTS = 2 * WORKFLOWS
@@ -33,6 +30,8 @@ MACHINES = 12
 FLUID_EVERY = 10
 API_KEY = "key-of-the-big-workspace"
 USER = "user_2bigWorkspaceAda000000001"
+
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _draw = random.Random(11)
 
@@ -163,7 +162,16 @@ def rows_of_lists() -> dict[str, list[bytes]]:
     return found
 
 
-def make_app() -> Starlette:
+LISTS: dict[str, tuple[str, str | None, int | None]] = {
+    "/api/workflows": ("workflows", "limit", 100),
+    "/api/workflows/all": ("workflows/all", None, None),
+    "/api/machines": ("machines", "limit", 100),
+    "/api/deployments": ("plain", "page_size", None),
+}
+"""By path: the rows, what the size of a page is called, and the usual size."""
+
+
+def make_app() -> App:
     """Return the server, which keeps the requests that came until it is asked for them."""
     rows = rows_of_lists()
     seen: list[str] = []
@@ -172,42 +180,33 @@ def make_app() -> Starlette:
     def page(name: str, offset: int, limit: int | None) -> bytes:
         return b"[" + b",".join(rows[name][offset : None if limit is None else offset + limit]) + b"]"
 
-    def answer(request: Request, name: str, size_name: str | None, usual: int | None) -> Response:
-        seen.append(f"{request.url.path}?{request.url.query}")
-        if request.headers.get("authorization") != f"Bearer {API_KEY}":
-            return JSONResponse({"detail": "Invalid or missing token"}, 401)
-        limit = request.query_params.get(size_name or "")
+    def answer(path: str, query: str, headers: dict[bytes, bytes]) -> tuple[int, bytes]:
+        if path == "/requests":
+            told = _dump(seen)
+            seen.clear()
+            return 200, told
+        seen.append(f"{path}?{query}")
+        if headers.get(b"authorization") != f"Bearer {API_KEY}".encode():
+            return 401, _dump({"detail": "Invalid or missing token"})
+        if path not in LISTS:
+            return 404, _dump({"detail": "Not Found"})
+        name, size_name, usual = LISTS[path]
+        asked = dict(parse_qsl(query))
+        if asked.get("is_fluid") == "true":
+            name = "fluid"
+        limit = asked.get(size_name or "")
         # A server of deployments passes over an offset without a size.
-        offset = int(request.query_params.get("offset", 0)) if limit or usual else 0
-        return Response(page(name, offset, int(limit) if limit else usual), media_type="application/json")
+        offset = int(asked.get("offset", 0)) if limit or usual else 0
+        return 200, page(name, offset, int(limit) if limit else usual)
 
-    async def workflows(request: Request) -> Response:
-        return answer(request, "workflows", "limit", 100)
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            status, body = answer(scope["path"], scope["query_string"].decode(), dict(scope["headers"]))
+            headers = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
 
-    async def workflows_all(request: Request) -> Response:
-        return answer(request, "workflows/all", None, None)
-
-    async def machines(request: Request) -> Response:
-        return answer(request, "machines", "limit", 100)
-
-    async def deployments(request: Request) -> Response:
-        fluid = request.query_params.get("is_fluid") == "true"
-        return answer(request, "fluid" if fluid else "plain", "page_size", None)
-
-    async def requests(_: Request) -> Response:
-        told = list(seen)
-        seen.clear()
-        return JSONResponse(told)
-
-    return Starlette(
-        routes=[
-            Route("/api/workflows", workflows),
-            Route("/api/workflows/all", workflows_all),
-            Route("/api/machines", machines),
-            Route("/api/deployments", deployments),
-            Route("/requests", requests),
-        ]
-    )
+    return app
 
 
 @contextmanager
@@ -236,7 +235,9 @@ def main() -> None:
     listener.bind(("127.0.0.1", 0))
     app = make_app()
     print(listener.getsockname()[1], flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=True)).run([listener])
+    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False, server_header=True)).run(
+        [listener]
+    )
 
 
 if __name__ == "__main__":

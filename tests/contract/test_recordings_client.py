@@ -29,9 +29,9 @@ from comfynb.frames.runs import runs_frame
 from comfynb.frames.versions import versions_frame
 from comfynb.frames.workflows import workflows_frame
 from comfynb.rules.inputs import input_definitions
+from comfynb.services.catalogue.inputs import definitions_of
 from comfynb.services.isolation import DeploymentList
 from comfynb.services.results import result_files
-from comfynb.services.workflows import definitions_of
 from tests.contract.recorded import Recording, exchanges, folder, load_all
 
 WHERE = folder()

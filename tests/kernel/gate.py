@@ -1,4 +1,4 @@
-"""A gate before a server: submits wait in front of it until it is opened, everything else passes."""
+"""A gate before a server: some requests wait in front of it until it is opened, everything else passes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ PATIENCE = 60.0
 
 
 class Gate(socketserver.ThreadingTCPServer):
-    """Passes connections on to a server; those that begin with a submit have to wait for `opened`.
+    """Passes connections on to a server; some have to wait for `opened`.
 
     Parameters
     ----------
     url : str
         The server.
+    hold : bytes
+        What the requests begin with that have to wait; submits by default.
 
     Attributes
     ----------
     arrived, opened : threading.Event
-        A submit stands before the gate; it may go on.
+        A request stands before the gate; it may go on.
     """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, hold: bytes = b"POST /api/run") -> None:
         super().__init__(("127.0.0.1", 0), _Passage)
+        self.hold = hold
         target = urlsplit(url)
         self.target = (target.hostname or "", target.port or 80)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -54,15 +57,15 @@ class _Passage(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        first = self.request.recv(65536)
-        if first.startswith(b"POST /api/run"):
-            self.server.arrived.set()
-            self.server.opened.wait(PATIENCE)
         with socket.create_connection(self.server.target) as there, suppress(OSError):
-            there.sendall(first)
             back = threading.Thread(target=_pass_on, args=(there, self.request), daemon=True)
             back.start()
-            _pass_on(self.request, there)
+            while data := self.request.recv(65536):
+                if data.startswith(self.server.hold):
+                    self.server.arrived.set()
+                    self.server.opened.wait(PATIENCE)
+                there.sendall(data)
+            there.shutdown(socket.SHUT_WR)
             back.join(PATIENCE)
 
 

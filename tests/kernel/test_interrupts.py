@@ -38,6 +38,13 @@ def gate(sandbox: Sandbox) -> Iterator[Gate]:
         yield gate
 
 
+@pytest.fixture
+def look(sandbox: Sandbox) -> Iterator[Gate]:
+    """Hold the look at the run list that comes before a submit."""
+    with Gate(sandbox.url, hold=b"GET /api/v2/workflow") as gate:
+        yield gate
+
+
 def test_an_interrupted_wait_leaves_the_run_alone(connected: Callable[[str, str], Kernel], sandbox: Sandbox) -> None:
     """It says which run goes on, `ws.last_run` has it, and it is waited for again."""
     sandbox.knobs.change(speed=0)
@@ -73,4 +80,21 @@ def test_an_interrupted_submit_is_finished(
         "list(ws.runs(workflow='text2img', limit=1)['id']) == [ws.last_run.id]",
     )
     assert (arrived.status, status.value, listed.value) == ("ok", "'success'", "True")
+    assert sandbox.counters.runs_created == 1
+
+
+def test_an_interrupted_look_before_a_submit_submits_nothing(
+    connected: Callable[[str, str], Kernel], sandbox: Sandbox, look: Gate
+) -> None:
+    """While the run list is looked at, nothing was sent: it is said so, and the next cell works."""
+    kernel = connected(look.url, sandbox.api_key)
+    (submitting,) = kernel.send("ws.submit('text2img', prompt='x')")
+    assert kernel.until(look.arrived.is_set)
+    kernel.interrupt()
+    assert kernel.until(lambda: submitting.answered)
+    assert (submitting.status, submitting.error) == ("error", "KeyboardInterrupt: ")
+    assert submitting.warnings == "Interrupted before text2img was submitted: nothing was sent, and there is no run.\n"
+    look.opened.set()
+    last, status = kernel.run("ws.last_run is None", "ws.run('text2img', prompt='y').status")
+    assert (last.value, status.value) == ("True", "'success'")
     assert sandbox.counters.runs_created == 1

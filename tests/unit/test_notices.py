@@ -10,7 +10,7 @@ import pytest
 
 import comfynb
 from comfynb.bridge import IOThread
-from comfynb.core import Face
+from comfynb.face import Face
 from comfynb.notices import collecting, notice, show
 from comfynb.sandbox import Sandbox
 from comfynb.warnings import ComfyWarning, PartialResultWarning, SchemaDriftWarning

@@ -37,11 +37,9 @@ def set_knobs(call: Call) -> Answer:
     fixed = sorted(FIXED & set(body))
     if fixed:
         raise HttpError(422, f"{', '.join(fixed)} can only be given at the start.")
-    if "offline" in body:
-        body["offline"] = set(body["offline"])
     try:
         call.world.knobs.change(**body)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise HttpError(422, str(error)) from None
     return get_knobs(call)
 

@@ -24,6 +24,13 @@ class DeploymentSpec:
     machine: str
     fluid: bool = False
     gpu: str | None = None
+    known_as: str = ""
+    """Tells it apart from another one of the same workflow in the same environment."""
+    description: str | None = None
+    concurrency_limit: int = 2
+    run_timeout: int = 300
+    idle_timeout: int = 0
+    keep_warm: int = 0
 
 
 DEPLOYMENTS: tuple[DeploymentSpec, ...] = (

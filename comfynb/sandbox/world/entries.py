@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, model_validator
 
@@ -32,20 +32,39 @@ GraphSource = Annotated[Any, BeforeValidator(_path_or_graph)]
 """The path of a file, or what is in it."""
 
 
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
 class _Entry(BaseModel):
     # A setting that does nothing would go unnoticed, so it is an error.
     model_config = ConfigDict(extra="forbid")
 
 
-class MachineEntry(_Entry):
-    """A machine. `key` is what the others name it by, where names are not unique."""
+class _Keyed(_Entry):
+    """Something with a name. `key` is what the others name it by, where names are not unique."""
 
-    name: StrictStr = Field(min_length=1)
-    key: StrictStr | None = None
+    name: StrictStr
+    key: Annotated[StrictStr, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_named(self) -> Self:
+        """See that the others can name it."""
+        if not self.name and self.key is None:
+            raise ValueError("its name is empty; give it one, or a key")
+        return self
+
+
+class MachineEntry(_Keyed):
+    """A machine."""
+
     type: MachineType | None = None
     gpu: StrictStr | None = None
     status: Literal["not-started", "ready", "building", "error", "running", "paused", "starting"] = "ready"
     deleted: StrictBool = False
+    comfyui_version: StrictStr | None = None
+    concurrency_limit: Count | None = None
+    run_timeout: Count | None = None
+    idle_timeout: Count | None = None
 
 
 class InputEntry(_Entry):
@@ -62,21 +81,22 @@ class InputEntry(_Entry):
 
 
 class VersionEntry(_Entry):
-    """A version: its inputs, or its graph."""
+    """A version: its inputs, or its graph. It was made on `machine`: the workflow's by default, none if it is empty."""
 
     number: int | None = Field(None, ge=1, strict=True)
     comment: StrictStr = ""
+    machine: StrictStr | None = None
+    as_is: StrictBool = False
     inputs: Annotated[list[InputEntry], BeforeValidator(_named)] | None = None
     workflow_api: GraphSource = None
     workflow: GraphSource = None
 
 
-class WorkflowEntry(_Entry):
+class WorkflowEntry(_Keyed):
     """A workflow; where its versions are the same, or there is only one, what they are stands in itself."""
 
-    name: StrictStr = Field(min_length=1)
-    key: StrictStr | None = None
     description: StrictStr | None = None
+    cover_image: StrictStr | None = None
     machine: StrictStr | None = None
     pinned: StrictBool = False
     versions: list[VersionEntry] = []
@@ -96,14 +116,23 @@ class WorkflowEntry(_Entry):
 
 
 class DeploymentEntry(_Entry):
-    """A deployment: by default of the newest version on the workflow's own machine, in production."""
+    """A deployment: by default of the newest version on the workflow's own machine, in production.
+
+    `key` tells two of one workflow in one environment apart.
+    """
 
     workflow: StrictStr
+    key: Annotated[StrictStr, Field(min_length=1)] | None = None
     environment: Environment = Environment.production
     machine: StrictStr | None = None
     version: int | None = Field(None, ge=1, strict=True)
     fluid: StrictBool = False
     gpu: StrictStr | None = None
+    description: StrictStr | None = None
+    concurrency_limit: Count | None = None
+    run_timeout: Count | None = None
+    idle_timeout: Count | None = None
+    keep_warm: Count | None = None
 
 
 class WorldEntry(_Entry):

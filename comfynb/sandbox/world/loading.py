@@ -40,7 +40,12 @@ are needed; the rest has defaults.
     fluid = true                       # hides from the plain list, as deployments on a machine version do
 
 The kinds of inputs are those of `comfynb.rules.input_classes.Kind`. Where two machines or workflows have the same name,
-`key` tells them apart: what deployments say then is the key. Ids follow from the sandbox's seed and the keys.
+or none, `key` tells them apart: what deployments say then is the key. Ids follow from the sandbox's seed and the keys.
+
+Some settings are there for copies of a workspace: ``cover_image`` of a workflow; ``machine`` of a version, empty for
+none; ``as_is = true`` for a graph that is none, and is to break what it breaks on the real server; ``description``,
+``concurrency_limit``, ``run_timeout``, ``idle_timeout`` and ``keep_warm`` of a deployment; ``comfyui_version`` and the
+first three of these limits of a machine.
 """
 
 from __future__ import annotations
@@ -139,15 +144,18 @@ class _Reader:
         self._unique("workflows", [each.key for each in workflows])
         keys = [each.key for each in machines]
         for place, each in enumerate(workflows, 1):
-            if each.machine is not None:
-                self._known(f"workflows[{place}] ({each.name!r}).machine", each.machine, keys, "machine")
+            named = [each.machine, *(version.machine for version in each.versions)]
+            for key in dict.fromkeys(key for key in named if key):
+                self._known(f"workflows[{place}] ({each.name!r}).machine", key, keys, "machine")
         by_key = {each.key: each for each in workflows}
         deployments = [
             spec
             for place, each in enumerate(entry.deployments, 1)
             if (spec := self._deployment(f"deployments[{place}]", each, by_key, keys)) is not None
         ]
-        self._unique("deployments", [f"{each.workflow} in {each.environment}" for each in deployments])
+        self._unique(
+            "deployments", [f"{each.workflow} in {each.environment} {each.known_as}".strip() for each in deployments]
+        )
         if self.problems:
             raise self._failure()
         graphs = [version.build("").api() for each in workflows for version in each.versions]
@@ -188,11 +196,13 @@ class _Reader:
         for place, each in enumerate(entry.versions, 1):
             at = f"{where}.versions[{place}]" if len(entry.versions) > 1 else where
             build = partial(_given, self._graphs(at, each, entry.name))
-            specs.append(VersionSpec(each.comment, build, each.number or place))
+            specs.append(VersionSpec(each.comment, build, each.number or place, each.machine))
         numbers = [each.number for each in specs]
         if numbers != sorted(set(numbers), key=lambda number: number or 0):
             self.problems.append(f"{where}: the numbers of versions have to grow, and each to be there once")
-        return WorkflowSpec(entry.name, entry.machine, tuple(specs), entry.description, entry.pinned, entry.key)
+        return WorkflowSpec(
+            entry.name, entry.machine, tuple(specs), entry.description, entry.pinned, entry.key, entry.cover_image
+        )
 
     def _graphs(self, where: str, entry: VersionEntry, name: str) -> Graphs:
         if entry.workflow_api is None and entry.workflow is None:
@@ -202,6 +212,8 @@ class _Reader:
             self.problems.append(f"{where}: inputs follow from the graph; give one or the other")
         drawn = self._json(f"{where}.workflow", entry.workflow)
         executed = self._json(f"{where}.workflow_api", entry.workflow_api)
+        if entry.as_is:
+            return GivenGraph(executed or {}, drawn)
         if executed is None and drawn is not None and isinstance(drawn.get("workflow_api"), dict):
             # As ComfyDeploy exports it: both in one file.
             executed = drawn["workflow_api"]
@@ -262,11 +274,21 @@ class _Reader:
             return None
         if entry.machine is not None and not self._known(f"{where}.machine", machine, machines, "machine"):
             return None
+        given = entry.model_dump(include=_OF_A_DEPLOYMENT, exclude_none=True)
         return DeploymentSpec(
-            entry.workflow, entry.environment.value, version, machine, fluid=entry.fluid, gpu=entry.gpu
+            entry.workflow,
+            entry.environment.value,
+            version,
+            machine,
+            fluid=entry.fluid,
+            gpu=entry.gpu,
+            known_as=entry.key or "",
+            **given,
         )
 
 
+_LIMITS = {"concurrency_limit", "run_timeout", "idle_timeout"}
+_OF_A_DEPLOYMENT = {*_LIMITS, "keep_warm", "description"}
 _EDITORS = (
     "it is a graph of the editor, which does not say what each node is given; use ComfyUI's Export (API), or an export "
     "of ComfyDeploy that has workflow_api in it"
@@ -281,4 +303,5 @@ def _machine(entry: MachineEntry) -> MachineSpec:
     kind = entry.type.value if entry.type else ("comfy-deploy-serverless" if entry.gpu else "classic")
     host = "".join(char if char.isascii() and char.isalnum() else "-" for char in entry.name.lower()).strip("-")
     endpoint = f"http://{host or 'machine'}.sandbox.invalid:8188" if kind == "classic" else "not-ready"
-    return MachineSpec(entry.name, kind, entry.status, entry.gpu, endpoint, entry.deleted, entry.key)
+    given = entry.model_dump(include={*_LIMITS, "comfyui_version"}, exclude_none=True)
+    return MachineSpec(entry.name, kind, entry.status, entry.gpu, endpoint, entry.deleted, entry.key, **given)

@@ -18,6 +18,11 @@ class MachineSpec:
     endpoint: str = "not-ready"
     deleted: bool = False
     known_as: str | None = None
+    comfyui_version: str | None = None
+    """None leaves it to the type; empty is not known."""
+    concurrency_limit: int = 2
+    run_timeout: int = 300
+    idle_timeout: int = 60
 
     @property
     def key(self) -> str:

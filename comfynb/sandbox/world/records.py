@@ -43,6 +43,7 @@ class Machine:
     machine_version_id: str | None = None
     docker_command_steps: Json | None = None
     concurrency_limit: int = 2
+    run_timeout: int = 300
     idle_timeout: int = 60
     allow_concurrent_inputs: int = 1
 

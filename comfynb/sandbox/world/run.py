@@ -14,6 +14,8 @@ from comfynb.sandbox.prompt import Prompt
 __all__ = ["Run"]
 
 DAY = timedelta(hours=24)
+BESIDE = frozenset({"output", "times"})
+"""Changes that leave the row of the run as it is."""
 
 
 @dataclass(slots=True)
@@ -80,12 +82,15 @@ class Run:
         return None if seconds is None else self.created_at + timedelta(seconds=seconds)
 
     def updated_at(self, state: State) -> datetime:
-        """Return when this state was reached."""
-        return self.created_at + timedelta(seconds=state.at)
+        """Return when the row was last written by this state: what a machine makes is kept beside it."""
+        written = [each.at for each in self.plan.states if each.at <= state.at and each.event not in BESIDE]
+        return self.created_at + timedelta(seconds=written[-1])
 
     def ended_at(self, state: State) -> datetime | None:
-        """Return when it ended, if this state is its end."""
-        return self.updated_at(state) if state.ended else None
+        """Return when it ended, if this state is its end or after it: a machine may go on after a cancel."""
+        if not state.ended:
+            return None
+        return self.updated_at(next(each for each in self.plan.states if each.ended))
 
     def reached(self, seconds: float | None, state: State) -> datetime | None:
         """Return the moment of something in its life, if it was before this state."""

@@ -13,6 +13,7 @@ from comfynb.errors import ConfigurationError
 __all__ = ["save_world"]
 
 GRAPHS = ("workflow_api", "workflow")
+_LONGEST_STEM = 40
 
 
 def save_world(content: Mapping[str, Any], path: str | Path) -> Path:
@@ -67,7 +68,9 @@ def save_world(content: Mapping[str, Any], path: str | Path) -> Path:
 
 def _outside(workflow: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Write the graphs of a workflow into files, and return it with their paths instead."""
-    stem = re.sub(r"\W+", "-", str(workflow.get("key") or workflow.get("name")).lower()).strip("-") or "workflow"
+    stem = re.sub(r"\W+", "-", str(workflow.get("key") or workflow.get("name")).lower())
+    # The names of files may have 255 bytes, on some systems fewer.
+    stem = stem[:_LONGEST_STEM].strip("-") or "workflow"
     moved = dict(workflow)
     if isinstance(workflow.get("versions"), list):
         moved["versions"] = [

@@ -19,6 +19,8 @@ class VersionSpec:
     build: Callable[[str], Graphs]
     number: int | None = None
     """Its number; without one, its place among the versions."""
+    machine: str | None = None
+    """The key of the machine on which it was made: the workflow's if it is None, none if it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class WorkflowSpec:
     description: str | None = None
     pinned: bool = False
     known_as: str | None = None
+    cover_image: str | None = None
 
     @property
     def key(self) -> str:

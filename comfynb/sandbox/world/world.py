@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from comfynb.sandbox.clock import Pace, ReportedClock
@@ -89,7 +90,7 @@ class World:
             state = run.plan.states[run.index(pace)]
             if run.settled:
                 self.live.pop(run.id, None)
-                self.clock.reach(run.updated_at(state))
+                self.clock.reach(run.created_at + timedelta(seconds=state.at))
         return self.clock.now
 
     def write(self) -> datetime:
@@ -117,7 +118,9 @@ class World:
         self._tenant("user_2sandboxBert00000000002", "Bert Sandbox", "bert")
         self.revoked_key = self.ids.key("user_2sandboxRevoked0000003")
         moment = self.knobs.start - BACK
-        step = timedelta(hours=7, minutes=23, seconds=11.402713)
+        things = len(self.spec.machines) + len(self.spec.workflows) + len(self.spec.deployments)
+        # Everything is older than the start.
+        step = min(timedelta(hours=7, minutes=23, seconds=11.402713), BACK / (things + 2))
         machines = {}
         for spec in self.spec.machines:
             moment += step
@@ -125,8 +128,7 @@ class World:
         workflows = {}
         for workflow in self.spec.workflows:
             moment += step
-            machine = machines[workflow.machine] if workflow.machine else None
-            workflows[workflow.key] = self._workflow(workflow, machine, owner, moment, step)
+            workflows[workflow.key] = self._workflow(workflow, machines, owner, moment, step)
         for deployment in self.spec.deployments:
             moment += step
             self._deployment(deployment, workflows[deployment.workflow], machines[deployment.machine], owner, moment)
@@ -147,7 +149,8 @@ class World:
         # A world of the user's own may lack the machine that it has here.
         machines = [each for each in self.machines.values() if not each.deleted]
         machine = next((each for each in machines if each.name == BROKEN.machine), machines[0] if machines else None)
-        workflow = self._workflow(BROKEN, machine, owner, moment, timedelta(minutes=1))
+        places = {BROKEN.machine: machine} if machine is not None and BROKEN.machine else {}
+        workflow = self._workflow(BROKEN, places, owner, moment, timedelta(minutes=1))
         self._broken_id = workflow.id
         if machine is not None:
             self._deployment(BROKEN_DEPLOYMENT, workflow, machine, owner, moment + timedelta(minutes=2))
@@ -164,6 +167,7 @@ class World:
 
     def _machine(self, spec: MachineSpec, owner: Tenant, moment: datetime) -> Machine:
         serverless = spec.type != "classic"
+        version = spec.comfyui_version if spec.comfyui_version is not None or not serverless else COMFYUI
         machine = Machine(
             id=self.ids.uuid_of("machine", spec.key),
             user_id=owner.user_id,
@@ -175,16 +179,20 @@ class World:
             status=spec.status,
             gpu=spec.gpu,
             deleted=spec.deleted,
-            comfyui_version=COMFYUI if serverless else None,
+            comfyui_version=version or None,
             machine_version_id=self.ids.uuid_of("machine version", spec.key) if serverless else None,
             docker_command_steps={"steps": []} if serverless else None,
+            concurrency_limit=spec.concurrency_limit,
+            run_timeout=spec.run_timeout,
+            idle_timeout=spec.idle_timeout,
         )
         self.machines[machine.id] = machine
         return machine
 
     def _workflow(
-        self, spec: WorkflowSpec, machine: Machine | None, owner: Tenant, moment: datetime, step: timedelta
+        self, spec: WorkflowSpec, machines: Mapping[str, Machine], owner: Tenant, moment: datetime, step: timedelta
     ) -> Workflow:
+        machine = machines.get(spec.machine or "")
         workflow = Workflow(
             id=self.ids.uuid_of("workflow", spec.key),
             user_id=owner.user_id,
@@ -194,10 +202,12 @@ class World:
             selected_machine_id=machine.id if machine else None,
             pinned=spec.pinned,
             description=spec.description,
+            cover_image=spec.cover_image,
         )
         for place, each in enumerate(spec.versions, start=1):
             graph = each.build(self.files_url)
             number = each.number or place
+            made_on = machine if each.machine is None else machines.get(each.machine)
             version = Version(
                 id=self.ids.uuid_of("version", spec.key, number),
                 workflow_id=workflow.id,
@@ -208,12 +218,13 @@ class World:
                 comment=each.comment,
                 created_at=moment,
                 updated_at=moment,
-                machine_id=workflow.selected_machine_id,
+                machine_id=made_on.id if made_on else None,
             )
             workflow.versions.append(version)
             workflow.updated_at = moment
             self.versions[version.id] = version
-            moment += step / 3
+            # The next workflow is newer than all of its versions.
+            moment += step / max(3, len(spec.versions))
         self.workflows[workflow.id] = workflow
         return workflow
 
@@ -222,7 +233,7 @@ class World:
     ) -> None:
         shared = spec.environment.endswith("-share")
         deployment = Deployment(
-            id=self.ids.uuid_of("deployment", spec.workflow, spec.environment),
+            id=self.ids.uuid_of("deployment", spec.workflow, spec.environment, *filter(None, [spec.known_as])),
             user_id=owner.user_id,
             workflow_id=workflow.id,
             workflow_version_id=next(each.id for each in workflow.versions if each.number == spec.version),
@@ -231,7 +242,12 @@ class World:
             created_at=moment,
             updated_at=moment,
             share_slug=f"{owner.slug}_{workflow.name}" if shared else None,
+            description=spec.description,
             gpu=spec.gpu,
+            concurrency_limit=spec.concurrency_limit,
+            run_timeout=spec.run_timeout,
+            idle_timeout=spec.idle_timeout,
+            keep_warm=spec.keep_warm,
             machine_version_id=machine.machine_version_id if spec.fluid else None,
             modal_image_id=f"im-{self.ids.digest('image', spec.workflow).hex()[:22]}" if spec.fluid else None,
         )

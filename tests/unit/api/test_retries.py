@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from faults import DROP, QUICK, RawServer, Request, Step, json_answer, run, text_answer, transport_to
+from faults import DROP, RawServer, Request, Step, json_answer, run, text_answer, transport_to
 
 from comfynb.api import routes
 from comfynb.api.connections import Limits
 from comfynb.api.transport import Call
 from comfynb.errors import ApiError, RateLimitError, TransportError
-from comfynb.sandbox import Sandbox
 
 GOOD = json_answer([])
 
@@ -165,12 +164,3 @@ def test_an_unknown_host_is_one_clear_sentence() -> None:
     with pytest.raises(TransportError, match=r"http://no-such-host\.invalid gave no answer") as caught:
         run(transport, transport.fetch(routes.MACHINES))
     assert not caught.value.sent
-
-
-@pytest.mark.parametrize("form", ["seconds", "date"])
-def test_the_rate_limit_of_the_sandbox_is_waited_out(sandbox: Sandbox, form: str) -> None:
-    """On a whole server that limits two requests, in both forms of the header."""
-    sandbox.knobs.change(limit_next=2, retry_after=0.0, retry_after_form=form)
-    transport = transport_to(sandbox.url, sandbox.api_key, QUICK)
-    assert run(transport, transport.fetch(routes.MACHINES)).status == 200
-    assert sandbox.counters.faults["limit_next"] == 2

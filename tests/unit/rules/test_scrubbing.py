@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from comfynb.rules.scrubbing import Scrubber
@@ -64,3 +67,67 @@ def test_any_shape_is_taken(graph: object) -> None:
     assert isinstance(Scrubber().graph(graph), dict)
     assert Scrubber().drawing(graph)["nodes"] == []
     assert Scrubber().drawing({"nodes": [graph], "links": [graph, [1, 2]]})["links"] == [[1, 2]] or graph == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "a1",
+        "token",
+        "token ",
+        "a.",
+        "a@",
+        "eyJ",
+        "eyJ.",
+        "user_",
+        "sk-",
+        "basic ",
+        "http",
+        "http://",
+        "-----BEGIN",
+    ],
+)
+def test_long_texts_are_looked_through_once(text: str) -> None:
+    """Graphs hold masks and pictures as texts; twice the length is not four times the work."""
+    scrubber, long = Scrubber(["Kim Lee"]), text * (200_000 // len(text))
+    started = time.perf_counter()
+    assert isinstance(scrubber.text(long), str)
+    assert time.perf_counter() - started < 5.0
+
+
+def test_texts_that_are_json_stay_json() -> None:
+    """The server fails on an enum whose options are no JSON."""
+    node = {"class_type": "ComfyUIDeployExternalEnum", "inputs": {"input_id": "style"}}
+    given = json.dumps(["token: one", "two"])
+    for options, clean in (
+        (given, ["token: removed", "two"]),
+        ('["a",  "b"]', ["a", "b"]),
+        ('{"key": "k"}', {"key": ""}),
+    ):
+        node["inputs"]["options"] = options
+        found = Scrubber().graph({"1": node})["1"]["inputs"]["options"]
+        assert json.loads(found) == clean
+    assert Scrubber().value('["a",  "b"]') == '["a",  "b"]', "as it was written"
+    assert Scrubber().value("[token: abc") == "[token: removed"
+
+
+def test_what_everybody_chooses_from_is_no_secret() -> None:
+    """An enum keeps its options and its default whatever it is called; a text that is called so loses its default."""
+    inputs = {"input_id": "musical key", "default_value": "C", "options": '["C", "D"]', "display_name": "Key"}
+    for kind, kept in (("Enum", inputs), ("Text", {**inputs, "default_value": "", "options": ""})):
+        node = {"class_type": f"ComfyUIDeployExternal{kind}", "inputs": inputs}
+        assert Scrubber().graph({"1": node})["1"]["inputs"] == kept
+
+
+def test_notes_inside_of_subgraphs_are_kept() -> None:
+    """Without people; of other nodes only that they are there."""
+    inner = [
+        {"id": 1, "type": "Note", "widgets_values": ["ask Kim Lee", 7]},
+        {"id": 2, "type": "Other", "widgets_values": ["abc"], "properties": {"a": "b"}},
+    ]
+    drawing = {"nodes": [], "definitions": {"subgraphs": [{"id": "s", "name": "in", "nodes": inner, "state": {}}, 3]}}
+    found = Scrubber(["Kim Lee"]).drawing(drawing)["definitions"]["subgraphs"]
+    assert len(found) == 1
+    assert "state" not in found[0]
+    assert [node["widgets_values"] for node in found[0]["nodes"]] == [["ask removed", None], []]

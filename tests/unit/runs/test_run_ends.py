@@ -44,6 +44,7 @@ def test_a_submit_returns_at_once_and_the_handle_does_no_io(ws: comfynb.Workspac
     assert sandbox.counters.total == before
 
 
+@pytest.mark.meets("__fail__")
 def test_a_failed_run_raises_with_node_and_message(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """What happened, to what, what the machine said, and what to do."""
     with pytest.raises(comfynb.RunFailed) as caught:
@@ -149,15 +150,18 @@ def test_no_timeout_waits_for_as_long_as_it_takes(ws: comfynb.Workspace) -> None
     assert ws.submit("text2img").wait(None).status == "success"
 
 
-def test_a_success_without_outputs_is_explained(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+@pytest.mark.meets("uploads_fail", "__no_outputs__")
+@pytest.mark.parametrize("prompt", ["a red fox", "a red fox __no_outputs__"])
+def test_a_success_without_outputs_is_explained(ws: comfynb.Workspace, sandbox: Sandbox, prompt: str) -> None:
     """It is a success, as the server says, and says what became of the pictures."""
-    sandbox.knobs.uploads_fail = True
-    run = ws.run("text2img", prompt="x")
-    assert (run.status, run.outputs) == ("success", ())
+    sandbox.knobs.uploads_fail = "__no_outputs__" not in prompt
+    run = ws.run("text2img", prompt=prompt)
+    assert (run.status, run.outputs, run.images()) == ("success", (), [])
     assert "the machine could not upload its files" in flat(run.explain())
     assert "none came, although the run ended well" in repr(run)
 
 
+@pytest.mark.meets("__half_reject__")
 def test_a_half_refused_run_goes_on_and_keeps_what_it_makes(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """The server answers 400 and names no run; there is one, it is called failed, and its picture comes later."""
     sandbox.knobs.speed = 0
@@ -185,6 +189,7 @@ def test_a_picture_that_comes_after_a_cancel_is_found(ws: comfynb.Workspace, san
     assert sandbox.counters.of("GET /run/") == before + 1
 
 
+@pytest.mark.meets("__reject__", "__machine_down__")
 @pytest.mark.parametrize(
     ("word", "reason"),
     [("__reject__", "The machine refused the workflow"), ("__machine_down__", "the machine could not be reached")],

@@ -19,6 +19,7 @@ SHORT = 0.05
 """Seconds of patience."""
 
 
+@pytest.mark.meets("__early_save__", "__text_only__")
 @pytest.mark.parametrize("word", ["__early_save__", "__text_only__"])
 def test_a_stalled_run_with_outputs_is_handed_over_with_a_warning(ws: comfynb.Workspace, word: str) -> None:
     """On a classic machine a run that is done can be called running for a day."""
@@ -32,6 +33,7 @@ def test_a_stalled_run_with_outputs_is_handed_over_with_a_warning(ws: comfynb.Wo
     assert told[0].filename == __file__
 
 
+@pytest.mark.meets("__freeze__", "__preview_only__", "__never_start__")
 @pytest.mark.parametrize("word", ["__freeze__", "__preview_only__", "__never_start__"])
 def test_a_stalled_run_without_outputs_raises(ws: comfynb.Workspace, word: str) -> None:
     """Since when, the likely cause, and that it may cost; it is no failure of the run that is known."""
@@ -109,10 +111,12 @@ def test_a_server_that_is_away_does_not_make_a_run_stalled(ws: comfynb.Workspace
     assert sandbox.counters.faults["fail_next"] == 4
 
 
-def test_step_backs_of_the_server_are_not_shown(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+@pytest.mark.meets("step_back", "__step_back__")
+@pytest.mark.parametrize("prompt", ["a red fox", "a red fox __step_back__"])
+def test_step_backs_of_the_server_are_not_shown(ws: comfynb.Workspace, sandbox: Sandbox, prompt: str) -> None:
     """Callbacks of a machine overtake each other; status and progress of the timeline only rise."""
-    sandbox.knobs.change(speed=0)
-    run = ws.submit("text2img", prompt="__step_back__")
+    sandbox.knobs.change(speed=0, step_back="__step_back__" not in prompt)
+    run = ws.submit("text2img", prompt=prompt)
     raw = []
     for _ in range(200):
         sandbox.advance(0.05)

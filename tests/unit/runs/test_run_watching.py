@@ -87,6 +87,7 @@ def test_a_run_that_may_not_be_seen_ends_the_wait_at_once(
     assert sandbox.counters.statuses.keys() & {401, 403}
 
 
+@pytest.mark.meets("unknown_status")
 @pytest.mark.usefixtures("unknown_again")
 def test_an_unknown_status_is_no_end_and_warns_once(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """The server may learn new words; one warning for each of them is enough."""

@@ -1,4 +1,4 @@
-"""A sandbox whose machines are moved by hand, and clients of it."""
+"""A sandbox whose machines are moved by hand, and clients of it; and one whose machines work, and a workspace on it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from receivers import Receiver
 from sandbox_client import Client
+from worlds import begin_anew
 
+import comfynb
 from comfynb.sandbox import Knobs, Sandbox
 
 START: dict[str, Any] = {"speed": 0, "history": 40}
@@ -35,3 +38,24 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
     """Give a client of the sandbox."""
     with Client(sandbox) as client:
         yield client
+
+
+@pytest.fixture
+def lively(_server: Sandbox) -> Sandbox:
+    """Give the sandbox that all tests share, as new, without a past; its machines are quick."""
+    return begin_anew(_server, history=0)
+
+
+@pytest.fixture
+def ws(lively: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
+    """Connect the library to it."""
+    with comfynb.connect(sandbox=lively) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Listen for webhooks."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()

@@ -210,10 +210,11 @@ def test_a_deleted_machine_comes_along_where_something_is_on_it(real: Sandbox) -
 def test_what_cannot_be_copied_is_told(real: Sandbox) -> None:
     """A deployment that the server cannot list, an environment and a type that nobody knows; the rest is copied."""
     real.knobs.broken_workflow = True
-    with pytest.warns(PartialResultWarning, match=r"1 deployment\(s\) that the server cannot list"):
+    guess = "of 'style transfer \\(wip\\)', is in the copy in staging, as version 1 on 'studio-classic-b"
+    with pytest.warns(PartialResultWarning, match=guess):
         world = capture(real)
     assert "style transfer (wip)" in [row["name"] for row in world["workflows"]]
-    assert len(world["deployments"]) == 20
+    assert len(world["deployments"]) == 21
     real.knobs.broken_workflow = False
     some: Deployment = next(iter(real.world.deployments.values()))
     some.environment = "moonbase"
@@ -224,6 +225,55 @@ def test_what_cannot_be_copied_is_told(real: Sandbox) -> None:
     with pytest.warns(SchemaDriftWarning, match="'quantum', which the sandbox does not know"):
         world = capture(real)
     Sandbox(world=world)
+
+
+def test_versions_come_as_far_as_they_can_be_read(real: Sandbox) -> None:
+    """All of them; the newest where their list fails, and those that are deployed; what lacks is told."""
+    numbers = {row["name"]: [each["number"] for each in row["versions"]] for row in capture(real)["workflows"]}
+    assert numbers["text2img"] == [1, 2, 3]
+    real.knobs.change(faults_on="/versions", error_rate=1.0)
+    with pytest.warns(PartialResultWarning) as told:
+        world = capture(real)
+    assert sum("Only the newest version of 'text2img' is in the copy" in str(each.message) for each in told) == 1
+    numbers = {row["name"]: [each["number"] for each in row["versions"]] for row in world["workflows"]}
+    assert numbers["text2img"] == [2, 3], "the first one is not deployed"
+    assert len(world["deployments"]) == 20
+
+
+def test_of_very_many_versions_the_newest_come() -> None:
+    """A hundred, and those that are deployed."""
+    world = {
+        "machines": [{"name": "m"}],
+        "workflows": [{"name": "w", "machine": "m", "versions": 130}],
+        "deployments": [{"workflow": "w", "version": 7}],
+    }
+    with Sandbox(world=world) as sandbox, pytest.warns(PartialResultWarning, match="versions of 'w', the newest 100"):
+        rows = capture(sandbox)["workflows"][0]["versions"]
+    assert [row["number"] for row in rows] == [7, *range(31, 131)]
+
+
+def test_deployments_come_one_workflow_after_the_other_where_their_list_fails(real: Sandbox) -> None:
+    """The server has another route for them."""
+    real.knobs.change(faults_on="GET /api/deployments", error_rate=1.0)
+    with pytest.warns(PartialResultWarning, match="cannot be listed, so they are read one by one"):
+        assert len(capture(real)["deployments"]) == 20
+
+
+def test_details_that_cannot_be_read_are_left_out(real: Sandbox) -> None:
+    """A machine comes without its limits then."""
+    real.world.machine_named("studio-classic-a").run_timeout = 77
+    assert capture(real)["machines"][0]["run_timeout"] == 77
+    real.knobs.change(faults_on="GET /api/machine/", error_rate=1.0)
+    assert "run_timeout" not in capture(real)["machines"][0]
+
+
+def test_a_machine_that_is_nobodys_is_a_deleted_one(real: Sandbox) -> None:
+    """What is on it is copied, and has no machine there either."""
+    some: Deployment = next(iter(real.world.deployments.values()))
+    some.machine_id = "5f0c8a3e-0000-4000-8000-000000000001"
+    world = capture(real)
+    assert len(world["deployments"]) == 20
+    assert {"name": "not there", "type": "classic", "status": "ready", "deleted": True} in world["machines"]
 
 
 # The command

@@ -331,3 +331,75 @@ def test_a_world_can_be_written_and_read_again(tmp_path: Path) -> None:
     assert again.deployments.keys() == given.deployments.keys()
     with pytest.raises(ConfigurationError, match="is there already"):
         save_world(world, path)
+
+
+def test_everything_of_a_large_world_is_older_than_its_start() -> None:
+    """And in the order of the file, however many versions a workflow has."""
+    world = {
+        "machines": [{"name": f"machine {number}"} for number in range(150)],
+        "workflows": [{"name": f"workflow {number}", "versions": 9} for number in range(60)],
+    }
+    sandbox = Sandbox(world=world)
+    machines, workflows = list(sandbox.world.machines.values()), list(sandbox.world.workflows.values())
+    times = [each.updated_at for each in (*machines, *workflows)]
+    assert times == sorted(set(times))
+    assert times[-1] < sandbox.knobs.start
+
+
+def test_what_has_no_name_needs_a_key() -> None:
+    """Servers have such things, and others have to name them."""
+    said = refused({"machines": [{"name": ""}], "workflows": [{"name": "", "key": ""}]})
+    assert "machines[1] (''): its name is empty; give it one, or a key" in said
+    assert "workflows[1] ('').key" in said
+    world = Sandbox(
+        world={"machines": [{"name": "", "key": "m"}], "workflows": [{"name": "", "key": "w", "machine": "m"}]}
+    )
+    assert [each.name for each in (*world.world.machines.values(), *world.world.workflows.values())] == ["", ""]
+
+
+def test_a_graph_that_is_none_is_taken_where_that_is_said() -> None:
+    """It breaks the list of deployments, as on the real server."""
+    version = {"workflow_api": {"nodes": None}, "workflow": {"nodes": []}}
+    world = {
+        "machines": [{"name": "m"}],
+        "workflows": [{"name": "w", "machine": "m", "versions": [version]}],
+        "deployments": [{"workflow": "w"}],
+    }
+    assert "none of its nodes has a class_type" in refused(world)
+    version["as_is"] = True
+    with Sandbox(world=world) as sandbox:
+        key = {"authorization": f"Bearer {sandbox.api_key}"}
+        assert httpx.get(f"{sandbox.url}/api/deployments", headers=key).status_code == 500
+        assert httpx.get(f"{sandbox.url}/api/workflows", headers=key).status_code == 200
+
+
+def test_two_deployments_in_one_environment_need_a_key() -> None:
+    """A server may have them, though it makes only one."""
+    world = {
+        "machines": [{"name": "m"}],
+        "workflows": [{"name": "w", "machine": "m"}],
+        "deployments": [{"workflow": "w"}, {"workflow": "w", "keep_warm": 3}],
+    }
+    assert "'w in production' stands there 2 times" in refused(world)
+    world["deployments"][1]["key"] = "another"
+    assert [each.keep_warm for each in Sandbox(world=world).world.deployments.values()] == [0, 3]
+
+
+def test_limits_and_places_of_a_world_are_used() -> None:
+    """Of machines, and of versions that were made elsewhere, or nowhere."""
+    versions = [{}, {"machine": "n"}, {"machine": ""}]
+    world = {
+        "machines": [
+            {"name": "m", "run_timeout": 9, "comfyui_version": "1"},
+            {"name": "n", "gpu": "T4", "idle_timeout": 0},
+        ],
+        "workflows": [{"name": "w", "machine": "m", "versions": versions, "cover_image": "https://x.example/a.png"}],
+    }
+    found = Sandbox(world=world).world
+    first, second = found.machines.values()
+    assert (first.run_timeout, first.comfyui_version, second.idle_timeout) == (9, "1", 0)
+    assert second.comfyui_version, "a serverless machine has one"
+    workflow = found.workflow_named("w")
+    assert workflow.cover_image == "https://x.example/a.png"
+    assert [each.machine_id for each in workflow.versions] == [first.id, second.id, None]
+    assert "there is no machine 'x'" in refused({"workflows": [{"name": "w", "versions": [{"machine": "x"}]}]})

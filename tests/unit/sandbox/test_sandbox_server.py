@@ -163,6 +163,18 @@ def test_an_unknown_knob_is_an_error() -> None:
         Sandbox(sped=3)
 
 
+def test_a_knob_that_cannot_be_so_is_an_error() -> None:
+    """Wherever it is said; then none of them is changed."""
+    wrong = "start='2030' has to be a time with a zone; speed=-1 has to be a number, 0 or more"
+    for make in (Sandbox, Knobs, Knobs().change):
+        with pytest.raises(ValueError, match=wrong):
+            make(start="2030", speed=-1, history=3)
+    knobs = Knobs()
+    with pytest.raises(ValueError, match="latency=nan has to be"):
+        knobs.change(history=3, latency=float("nan"))
+    assert knobs.history == 200
+
+
 def test_knobs_are_shared_with_whoever_gave_them() -> None:
     """Knobs that were given are the sandbox's own."""
     knobs = Knobs(speed=3)

@@ -142,7 +142,7 @@ def test_a_prompt_without_a_good_output_is_refused() -> None:
     graph.add("SaveImage", images=picture(graph, width=0)[0])
     prompt = check(graph)
     assert prompt.verdict is Verdict.REJECTED
-    assert prompt.faults["1"]["type"] == "value_smaller_than_min"
+    assert [fault["type"] for fault in prompt.faults["1"]] == ["value_smaller_than_min"]
 
 
 def test_a_prompt_with_one_good_output_is_half_refused() -> None:
@@ -154,7 +154,8 @@ def test_a_prompt_with_one_good_output_is_half_refused() -> None:
     assert prompt.verdict is Verdict.HALF
     assert good.id in prompt.order
     assert bad.id not in prompt.order
-    assert prompt.faults[bad.id]["type"] == "required_input_missing"
+    assert [fault["type"] for fault in prompt.faults[bad.id]] == ["required_input_missing"]
+    assert prompt.needs == {good.id: frozenset({"1", good.id}), bad.id: frozenset({bad.id})}
 
 
 @pytest.mark.parametrize("kind", ["unknown", "no output", "empty"])

@@ -37,6 +37,17 @@ def test_a_frozen_run_does_not_hold_up_the_others(client: Client) -> None:
     assert client.over(client.queued("text2img"), 30)["status"] == "success"
 
 
+def test_interrupt(client: Client) -> None:
+    """`__interrupt__`: called cancelled on the way, and the machine goes on: the picture comes after the end."""
+    states = client.life(client.queued("text2img", {"prompt": "__interrupt__"}))
+    assert [state["status"] for state in states if state["outputs"]] == []
+    first = states[-1]
+    assert (first["status"], first["progress"] < 1) == ("cancelled", True)
+    last = client.over(first["id"])
+    assert (last["status"], last["progress"], len(last["outputs"])) == ("cancelled", 1.0, 1)
+    assert (last["ended_at"], last["duration"]) == (first["ended_at"], first["duration"])
+
+
 def test_never_start(client: Client) -> None:
     """`__never_start__`: accepted, and nothing comes."""
     run = client.over(client.queued("text2img", {"prompt": "__never_start__"}))

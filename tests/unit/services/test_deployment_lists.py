@@ -8,9 +8,10 @@ from faults import DROP, QUICK, RawServer, Request, Step, json_answer, run, serv
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
 from comfynb.errors import ApiError, AuthenticationError, NotFoundError, TransportError
+from comfynb.rules.environments import ENVIRONMENTS
 from comfynb.sandbox import Sandbox
 from comfynb.services.comfyui import ComfyUIService
-from comfynb.services.isolation import ENVIRONMENTS, DeploymentList, name_broken, read_list
+from comfynb.services.isolation import DeploymentList, name_broken, read_list
 from comfynb.services.workflows import WorkflowsService
 from comfynb.warnings import PartialResultWarning
 
@@ -106,7 +107,7 @@ def test_a_list_that_fails_for_another_reason_is_an_error(fault: bytes | list[St
 def test_one_broken_workflow_hides_no_other(workflows: WorkflowsService, sandbox: Sandbox) -> None:
     """Every healthy deployment comes back; the broken one is named with workflow, environment and problem."""
     sandbox.knobs.change(broken_workflow=True)
-    entry = run(workflows, workflows.deployments_entry()).value
+    entry = run(workflows, workflows.deployments.entry()).value
     broken = sandbox.world.workflow_named("style transfer (wip)")
     assert {each.id for each in entry.deployments} == places(sandbox, but=broken.id)
     (problem,) = run(workflows, workflows.get_broken_deployments())
@@ -131,7 +132,7 @@ def test_a_workflow_that_is_broken_in_several_environments_is_named_in_each(
     """Also when some of its deployments are in the other list."""
     name = "img2vid - wan 2.1" if fluid else "upscale_esrgan"
     broken = break_workflow(sandbox, name)
-    entry = run(workflows, workflows.deployments_entry()).value
+    entry = run(workflows, workflows.deployments.entry()).value
     assert {each.id for each in entry.deployments} == places(sandbox, but=broken)
     assert {(each.workflow_id, each.environment) for each in entry.broken} == {
         (broken, "production"),
@@ -143,7 +144,7 @@ def test_several_broken_workflows_are_isolated(workflows: WorkflowsService, sand
     """Each of them is known by its workflow, whatever is known of its environment."""
     broken = {break_workflow(sandbox, "inpaint"), break_workflow(sandbox, "MAKEIMAGE")}
     sandbox.knobs.change(broken_workflow=True)
-    entry = run(workflows, workflows.deployments_entry()).value
+    entry = run(workflows, workflows.deployments.entry()).value
     broken.add(sandbox.world.workflow_named("style transfer (wip)").id)
     healthy = {each.id for each in sandbox.world.deployments.values() if each.workflow_id not in broken}
     assert {each.id for each in entry.deployments} == healthy

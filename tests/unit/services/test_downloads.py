@@ -18,7 +18,7 @@ from PIL import Image
 from comfynb.api.models import Output, Run
 from comfynb.errors import ApiError, InputError, NotFoundError, TransportError
 from comfynb.sandbox import Sandbox
-from comfynb.services import comfyui
+from comfynb.services import uploading
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.downloads import read_file, safe_name
 from comfynb.services.results import ResultFile
@@ -299,7 +299,7 @@ def test_what_cannot_be_uploaded_is_said_before(
 ) -> None:
     """No such file, a folder, bytes without a name, too large: nothing is sent."""
     (tmp_path / "big.png").write_bytes(b"x" * 101)
-    monkeypatch.setattr(comfyui, "MAX_UPLOAD", 100)
+    monkeypatch.setattr(uploading, "MAX_UPLOAD", 100)
     for file, name, words in [
         (tmp_path / "missing.png", None, r"There is no file .*missing\.png"),
         (tmp_path, None, "There is no file"),

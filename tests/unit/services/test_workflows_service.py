@@ -362,6 +362,15 @@ def test_creating_in_an_empty_place_needs_no_word(workflows: WorkflowsService) -
     assert run(workflows, workflows.find_deployment("inpaint", environment="private-share")).id == made.id
 
 
+def test_creating_in_an_environment_that_there_is_not_sends_nothing(
+    workflows: WorkflowsService, sandbox: Sandbox
+) -> None:
+    """The server would take any text, and answer with an error of its database."""
+    with pytest.raises(InputError, match="There is no environment 'prod'; there are: production, staging"):
+        run(workflows, workflows.create_deployment("inpaint", machine="studio-classic-a", environment="prod"))
+    assert sandbox.counters.total == 0
+
+
 def test_creating_sees_what_was_made_a_moment_ago(workflows: WorkflowsService, sandbox: Sandbox) -> None:
     """The list is read anew for it, whatever is kept."""
     run(workflows, workflows.get_deployments())

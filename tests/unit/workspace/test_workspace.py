@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -24,7 +25,6 @@ from comfynb.errors import ConfigurationError
 GRAPH = {"1": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}}
 DOES_NO_IO = {
     "aio",
-    "close",
     "comfyui_service",
     "facts",
     "form",
@@ -94,6 +94,7 @@ def test_every_option_of_connect_is_described() -> None:
         assert f"\n{name} : " in text
 
 
+@pytest.mark.meets("prefix")
 @pytest.mark.parametrize("form", ["{url}", "{url}/", "{url}/api", "{url}/api/", "{bare}", "{bare}/api/v2/"])
 @pytest.mark.parametrize("prefix", ["/api", ""])
 def test_every_form_of_the_address_works(sandbox: Sandbox, form: str, prefix: str) -> None:
@@ -138,10 +139,12 @@ def test_closing_ends_what_is_being_read(sandbox: Sandbox) -> None:
     """No connection is opened after it, and none is left open."""
     sandbox.knobs.latency = 0.2
     ws = comfynb.connect(sandbox=sandbox)
-    reading = ws._core.face.start(ws._core.catalog)
+    reading = ws._core.face.start(ws._core.tables.catalog)
     while sandbox.counters.total == 0:
         time.sleep(0.001)
     ws.close()
+    sandbox.knobs.latency = 0
+    httpx.get(f"{sandbox.url}/api/me")  # what had been sent before it has been counted
     asked = sandbox.counters.total
     with pytest.raises(CancelledError):
         reading.result(10)

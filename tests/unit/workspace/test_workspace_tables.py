@@ -164,6 +164,7 @@ def test_the_catalog_has_one_row_for_each_workflow(ws: comfynb.Workspace) -> Non
     assert catalog.loc["wallpaper of the day", "machine"] == "studio-classic-a"
 
 
+@pytest.mark.meets("broken_workflow")
 def test_one_broken_workflow_does_not_cost_the_others(sandbox: Sandbox) -> None:
     """It is a row with its workflow, its environment, and the problem; its id is not known."""
     sandbox.knobs.broken_workflow = True
@@ -303,3 +304,11 @@ def test_an_analysts_first_look_costs_few_requests(ws: comfynb.Workspace, sandbo
     ws.deployments()
     ws.machines()
     assert sandbox.counters.total <= 7
+
+
+def test_the_catalog_says_which_workflow_has_no_version() -> None:
+    """Which is not the same as a graph that could not be read."""
+    world = {"workflows": [{"name": "begun", "versions": []}, {"name": "bare", "versions": [{"workflow_api": {}}]}]}
+    with Sandbox(world=world) as sandbox, comfynb.connect(sandbox=sandbox) as ws:
+        problems = dict(zip(*(ws.catalog()[name] for name in ("name", "problems")), strict=True))
+    assert problems == {"begun": ("it has no version yet",), "bare": ("its graph is not known",)}

@@ -1,0 +1,122 @@
+"""Everything that a workspace does, over the two services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from comfynb.core.objects import Objects
+from comfynb.core.tables import Tables
+from comfynb.face import Face
+from comfynb.rules.given import given_inputs
+from comfynb.runs.run import Run, find_run
+from comfynb.services.cache import together
+from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.flight import Flight, Submitted
+from comfynb.services.prepared import Prepared
+from comfynb.services.references import reference
+from comfynb.services.workflows import WorkflowsService
+
+if TYPE_CHECKING:
+    from comfynb.sandbox import Sandbox
+
+
+class Core:
+    """Everything that a workspace does, as coroutines.
+
+    Parameters
+    ----------
+    service : ComfyUIService
+        Runs; it knows the workflows service.
+    face : Face
+        How calls reach this; the handles that this makes use it, too.
+    sandbox : Sandbox, optional
+        A server that was started for this, and stops when this is closed.
+
+    Attributes
+    ----------
+    tables : Tables
+        What plural nouns read.
+    objects : Objects
+        What singular nouns read.
+    last_run : Run or None
+        The handle of the run that was submitted last.
+    """
+
+    def __init__(self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None) -> None:
+        self.comfyui = service
+        self.catalogue: WorkflowsService = service.workflows
+        self.face = face
+        self.tables = Tables(service)
+        self.objects = Objects(self.catalogue)
+        self.last_run: Run | None = None
+        self._sandbox = sandbox
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    async def prepare(
+        self,
+        workflow: Any,
+        /,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        version: int | str | None = None,
+        machine: Any = None,
+        webhook: str | bool | None = None,
+        **more: Any,
+    ) -> Prepared:
+        """Show what a submit would send: inputs, problems, deployment, version, machine, price. Submits nothing.
+
+        Takes what `submit` takes.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> ws.prepare("text2img", prompt="a red fox", seed=7).ok
+        True
+        """
+        return await self.comfyui.prepare(
+            workflow,
+            given_inputs(inputs, more),
+            environment=environment,
+            version=version,
+            machine=machine,
+            webhook=webhook,
+        )
+
+    async def submit(self, workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
+        """See `Workspace.submit`; takes the options of `prepare`."""
+        return await self.launch(await self.prepare(workflow, inputs, **options))
+
+    async def launch(self, prepared: Prepared, flight: Flight | None = None) -> Run:
+        """Submit what was prepared. Its run is the last one, also when nobody waits for it any more."""
+        flight = flight or Flight()
+        handles: list[Run] = []
+
+        def landed(taken: Submitted) -> None:
+            self.last_run = Run(self, taken.run_id, prepared=prepared, trouble=taken.trouble)
+            handles.append(self.last_run)
+
+        flight.landed = landed
+        await self.comfyui.submit(prepared, flight)
+        return handles[0]
+
+    async def get_run(self, run: Any) -> Run:
+        """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
+        return await find_run(self, reference(run, "run"))
+
+    # -- itself -------------------------------------------------------------------------------------------------
+
+    async def overview(self) -> None:
+        """Read what a workspace shows of itself."""
+        catalogue = self.catalogue
+        await together(catalogue.workflows.entry(), catalogue.deployments.entry(), catalogue.machines.entry())
+
+    async def close(self) -> None:
+        """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
+        await self.catalogue.aclose()
+        if self._sandbox is not None:
+            await asyncio.to_thread(self._sandbox.stop)

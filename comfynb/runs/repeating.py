@@ -1,0 +1,57 @@
+"""Submitting a run again: the same version and inputs, on the same machine, with changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from comfynb.api.models import Deployment
+from comfynb.api.models import Run as RunModel
+from comfynb.errors import InputError
+from comfynb.rules.given import given_inputs
+from comfynb.runs.tracked import Tracked
+from comfynb.services.flight import Flight
+from comfynb.services.prepared import Prepared
+
+if TYPE_CHECKING:
+    from comfynb.runs.run import Run
+
+
+async def rerun(
+    tracked: Tracked,
+    flight: Flight | None,
+    /,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    machine: Any = None,
+    **changes: Any,
+) -> Run:
+    """See `Run.rerun`; `flight` is for who wants to call it off."""
+    return await tracked.core.launch(await _prepared(tracked, given_inputs(inputs, changes), machine), flight)
+
+
+async def _prepared(tracked: Tracked, changes: Mapping[str, Any], machine: Any) -> Prepared:
+    if tracked.model is None:
+        await tracked.look()
+    run, before = tracked.model, tracked.prepared
+    if run is None or run.workflow_id is None or run.workflow_version_id is None:
+        raise InputError(f"The run {tracked.id} was made from a bare graph, so it cannot be submitted again from here.")
+    return await tracked.core.comfyui.prepare(
+        await _deployment_for(tracked, run) or run.workflow_id,
+        {**tracked.inputs, **changes},
+        version=run.workflow_version_id,
+        machine=run.machine_id if machine is None else machine,
+        webhook=(before.webhook or False) if before is not None else None,
+    )
+
+
+async def _deployment_for(tracked: Tracked, run: RunModel) -> Deployment | None:
+    """Return the deployment that the run was made through; the server does not tell, so one that would do it."""
+    if tracked.prepared is not None and tracked.prepared.deployment is not None:
+        return tracked.prepared.deployment
+    of_workflow = await tracked.core.catalogue.deployments.of_workflow(run.workflow_id or "")
+    standing = sorted(of_workflow.deployments, key=lambda d: d.environment != "production")
+    alike = (run.workflow_version_id, run.machine_id)
+    return next((d for d in standing if (d.workflow_version_id, d.machine_id) == alike), None) or next(
+        iter(standing), None
+    )

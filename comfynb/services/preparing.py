@@ -1,0 +1,148 @@
+"""Deciding and checking what a submit would send: which deployment, version, machine and inputs. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from comfynb.api.models import Deployment, Machine, Version, Workflow
+from comfynb.errors import InputError, NotFoundError
+from comfynb.rules.graph import describe_graph
+from comfynb.rules.inputs import InputDefinition, input_definitions
+from comfynb.rules.naming import display_name
+from comfynb.rules.pricing import price_per_second
+from comfynb.services.cache import together
+from comfynb.services.catalogue.inputs import definitions_of, merge
+from comfynb.services.prepared import UNAVAILABLE, Prepared
+from comfynb.services.workflows import WorkflowsService
+from comfynb.settings import check_webhook
+
+
+class Preparer:
+    """Prepares runs of one workspace.
+
+    Parameters
+    ----------
+    catalogue : WorkflowsService
+        Knows the workflows, deployments and machines.
+    """
+
+    def __init__(self, catalogue: WorkflowsService) -> None:
+        self._catalogue = catalogue
+
+    async def prepare(
+        self,
+        workflow: Any,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        version: int | str | None = None,
+        machine: Any = None,
+        webhook: str | None = None,
+    ) -> Prepared:
+        """See `ComfyUIService.prepare`; here `webhook` is the URL that will be sent."""
+        catalogue = self._catalogue
+        await together(catalogue.workflows.entry(), catalogue.deployments.listed(), catalogue.machines.entry())
+        deployment, owner = await self._meant(workflow, environment)
+        notes: list[str] = []
+        if deployment is not None:
+            pinned, home = await catalogue.versions.pinned(deployment), deployment.machine_id
+        else:
+            pinned, home = await catalogue.versions.newest(owner), owner.selected_machine_id
+            notes.append(
+                f"{display_name(owner.name or owner.id)!r} has no deployment: its newest version {pinned.version} is "
+                "sent to a machine."
+            )
+        chosen = pinned if version is None else await catalogue.versions.one(owner, version)
+        target = home if machine is None else (await catalogue.machines.find(machine)).id
+        through = deployment if chosen.id == pinned.id and target == home else None
+        if deployment is not None and through is None:
+            notes.append(
+                "The deployment is passed by, since it would run its own version on its own machine; the run will not "
+                "be listed under it."
+            )
+        machines = {m.id: m for m in await catalogue.machines.all()}
+        spot = machines.get(target or "")
+        definitions = _definitions(deployment if chosen.id == pinned.id else None, chosen)
+        merged = merge(definitions, inputs or {})
+        found = Prepared(
+            workflow=owner,
+            deployment=through,
+            version=chosen,
+            machine=spot,
+            machine_id=target,
+            definitions=definitions,
+            inputs=merged,
+            blockers=tuple(_blockers(spot, target, machines)),
+            notes=(*notes, *_warnings(chosen), *merged.notes),
+            webhook=webhook,
+        )
+        gpu = found.gpu
+        price = price_per_second(gpu, await catalogue.machines.prices()) if gpu else None
+        return replace(found, price=price)
+
+    async def _meant(self, workflow: Any, environment: str | None) -> tuple[Deployment | None, Workflow]:
+        """Return the deployment, if there is one, and the workflow that are meant."""
+        catalogue = self._catalogue
+        deployment = await catalogue.deployments.given(workflow)
+        if deployment is not None:
+            if deployment.workflow_id is None:
+                raise NotFoundError(f"The deployment {deployment.id} names no workflow.")
+            name = deployment.workflow.name if deployment.workflow is not None else None
+            owners = {w.id: w for w in await catalogue.workflows.all()}
+            return deployment, owners.get(deployment.workflow_id) or Workflow(id=deployment.workflow_id, name=name)
+        owner = await catalogue.workflows.find(workflow)
+        return await catalogue.deployments.choose(owner, environment), owner
+
+
+def choose_webhook(asked: str | bool | None, own: str | None) -> str | None:
+    """Return the URL that the server is asked to call, out of what a call asks for and what the connection has.
+
+    Raises
+    ------
+    InputError
+        If what is asked for is no URL, or there is none.
+    """
+    if asked is False:
+        return None
+    if not isinstance(asked, str | bool | None):
+        raise InputError(f"webhook={asked!r} is no URL; True takes the connection's, False none.")
+    if asked is True and own is None:
+        raise InputError("webhook=True needs a URL: set WEBHOOK_URL, or give webhook='https://…'.")
+    url = asked if isinstance(asked, str) else own
+    return check_webhook(url) if url is not None else None
+
+
+def _definitions(deployment: Deployment | None, version: Version) -> tuple[InputDefinition, ...]:
+    if deployment is not None:
+        return definitions_of(deployment, version.workflow_api)
+    return input_definitions(None, version.workflow_api)
+
+
+def _warnings(version: Version) -> Sequence[str]:
+    """Say what of a graph is likely to surprise."""
+    facts = describe_graph(version.workflow_api, version.workflow)
+    found: list[str] = []
+    if facts.uncontrolled_seeds:
+        nodes = ", ".join(f"{class_type} (node {node_id})" for node_id, class_type in facts.uncontrolled_seeds)
+        found.append(
+            f"The seed of {nodes} is no input: it is drawn anew on each run, so the inputs alone do not repeat a "
+            "result. run.used_inputs() reads the seed that was used from the picture."
+        )
+    if not facts.unknown and not facts.saves_outputs:
+        found.append("No node of it saves a file, so the run may never be reported as ended.")
+    return found
+
+
+def _blockers(machine: Machine | None, machine_id: str | None, machines: Mapping[str, Machine]) -> list[str]:
+    ready = ", ".join(repr(display_name(m.name or m.id)) for m in machines.values() if m.status == "ready")
+    choose = f"Choose another with machine=: {ready}." if ready else "No machine is ready."
+    if machine_id is None:
+        return [f"It has no machine. {choose}"]
+    if machine is None:
+        return [f"Its machine {machine_id} does not exist, or is deleted. {choose}"]
+    state = UNAVAILABLE.get(machine.status or "")
+    if state is not None:
+        return [f"The machine {display_name(machine.name or machine.id)!r} {state}. {choose}"]
+    return []

@@ -1,0 +1,240 @@
+"""What an analyst holds: one object over a whole ComfyDeploy workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from comfynb.core import Core
+from comfynb.core.objects import Objects
+from comfynb.core.tables import Tables
+from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
+from comfynb.errors import ComfyError
+from comfynb.face import calls, reads
+from comfynb.rules.observing import STALL
+from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
+from comfynb.runs.interrupts import telling_of_submit
+from comfynb.runs.run import Run
+from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.flight import Flight
+from comfynb.services.workflows import WorkflowsService
+from comfynb.workspace.aio import AsyncWorkspace
+from comfynb.workspace.facts import workspace_facts
+
+if TYPE_CHECKING:
+    from comfynb.sandbox import Sandbox
+
+
+def _core(ws: Workspace) -> Core:
+    return ws._core
+
+
+def _tables(ws: Workspace) -> Tables:
+    return ws._core.tables
+
+
+def _objects(ws: Workspace) -> Objects:
+    return ws._core.objects
+
+
+def _catalogue(ws: Workspace) -> WorkflowsService:
+    return ws._core.catalogue
+
+
+def _comfyui(ws: Workspace) -> ComfyUIService:
+    return ws._core.comfyui
+
+
+class Workspace:
+    """A ComfyDeploy workspace, made by `comfynb.connect`.
+
+    Plural methods give tables, singular ones objects that explain themselves, verbs do something. An argument that
+    stands for a workflow, a deployment, a machine or a run may be a name, an id, the object, or a row of a table.
+    Nothing is asked of the network until it is needed; what was read is kept for some minutes (machines for seconds).
+
+    `ws.aio` has the methods that ask the server as coroutine functions, for any event loop.
+    """
+
+    def __init__(self, core: Core, *, sandbox: Sandbox | None = None) -> None:
+        self._core = core
+        self._face = core.face
+        self._sandbox = sandbox
+
+    @property
+    def aio(self) -> AsyncWorkspace:
+        """The methods that ask the server as coroutine functions, for any event loop: ``await ws.aio.catalog()``."""
+        return AsyncWorkspace(self, self._core)
+
+    # -- tables -------------------------------------------------------------------------------------------------
+
+    workflows = reads(_tables, Tables.workflows)
+    deployments = reads(_tables, Tables.deployments)
+    machines = reads(_tables, Tables.machines)
+    versions = reads(_tables, Tables.versions)
+    inputs = reads(_tables, Tables.inputs)
+    catalog = reads(_tables, Tables.catalog)
+    runs = calls(_tables, Tables.runs)
+    outputs = calls(_tables, Tables.outputs)
+    explore = calls(_tables, Tables.explore)
+
+    # -- objects ------------------------------------------------------------------------------------------------
+
+    workflow = reads(_objects, Objects.workflow)
+    deployment = reads(_objects, Objects.deployment)
+    machine = reads(_objects, Objects.machine)
+    get_run = calls(_core, Core.get_run)
+
+    # -- changes ------------------------------------------------------------------------------------------------
+
+    upload = calls(_comfyui, ComfyUIService.upload_file)
+    upload_workflow = calls(_catalogue, WorkflowsService.upload_workflow)
+    create_deployment = calls(_catalogue, WorkflowsService.create_deployment)
+    update_deployment = calls(_catalogue, WorkflowsService.update_deployment)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    prepare = calls(_core, Core.prepare)
+
+    def submit(
+        self,
+        workflow: Any,
+        /,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        version: int | str | None = None,
+        machine: Any = None,
+        webhook: str | bool | None = None,
+        **more: Any,
+    ) -> Run:
+        """Submit a run, exactly once, and return its handle at once.
+
+        Inputs and machine are checked first; with a problem nothing is submitted. Only the given inputs and drawn
+        seeds are sent. Without a deployment, the newest version is sent to `machine` or the workflow's own machine.
+
+        Parameters
+        ----------
+        workflow : str, object or row
+            A workflow or a deployment.
+        inputs : mapping, optional
+            Values by input name; needed for names that are no identifiers, or the name of an option below.
+        environment : str, optional
+            Which deployment; production by default, else the only one there is.
+        version : int or str, optional
+            Another version, by number or id.
+        machine : str, object or row, optional
+            Another machine. The server ignores a machine on a deployment's run, so the version is sent there instead.
+        webhook : str or bool, optional
+            URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none.
+        **more
+            Values by input name.
+
+        Raises
+        ------
+        InputError
+            With every problem at once.
+        RoutingError
+            If the machine is missing, paused, broken or being built.
+        SubmitUncertainError
+            If no answer came and it is not known whether a run exists.
+        """
+        prepared = self.prepare(
+            workflow, inputs, environment=environment, version=version, machine=machine, webhook=webhook, **more
+        )
+        flight = Flight()
+        with telling_of_submit(prepared.name, flight):
+            return self._face.call(lambda: self._core.launch(prepared, flight))
+
+    def run(
+        self,
+        workflow: Any,
+        /,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        version: int | str | None = None,
+        machine: Any = None,
+        webhook: str | bool | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        check: bool = True,
+        stall: float = STALL,
+        progress: bool | None = None,
+        **more: Any,
+    ) -> Run:
+        """Submit a run and wait for it: `submit`, then `Run.wait`.
+
+        Returns
+        -------
+        Run
+            Ended well, unless `check` is False or it stalled with outputs.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> run = ws.run("text2img", prompt="a red fox", seed=7)
+        >>> run.status, len(run.images())
+        ('success', 1)
+        """
+        check_seconds(timeout=timeout, stall=stall)
+        submitted = self.submit(
+            workflow, inputs, environment=environment, version=version, machine=machine, webhook=webhook, **more
+        )
+        return submitted.wait(timeout, check=check, stall=stall, progress=progress)
+
+    @property
+    def last_run(self) -> Run | None:
+        """The handle of the run that was submitted last here; None before the first."""
+        return self._core.last_run
+
+    # -- below and around ---------------------------------------------------------------------------------------
+
+    def reload(self) -> Workspace:
+        """Forget everything that was read, so that the next reads ask the server."""
+        self._core.catalogue.invalidate_cache()
+        return self
+
+    @property
+    def workflows_service(self) -> WorkflowsService:
+        """The async service below the tables. Its coroutines run on comfynb's I/O thread: see `ws.aio` for any loop."""
+        return self._core.catalogue
+
+    @property
+    def comfyui_service(self) -> ComfyUIService:
+        """The async service below the runs."""
+        return self._core.comfyui
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The sandbox that this is connected to, if it was started in this process."""
+        return self._sandbox
+
+    @property
+    def url(self) -> str:
+        """The server's address, without the API's prefix."""
+        return str(self._core.catalogue.client.transport.address)
+
+    close = calls(_core, Core.close)
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def facts(self, trouble: str | None = None) -> WorkspaceFacts:
+        """Return what is known of it, without asking the server, for a display."""
+        return workspace_facts(self._core, sandbox=self._sandbox is not None, trouble=trouble)
+
+    def __repr__(self) -> str:
+        return workspace_text(self.facts())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # Displaying it may ask the server, unlike its repr, but must not fail.
+        trouble = None
+        try:
+            self._face.read(self._core.overview)
+        except ComfyError as error:
+            trouble = str(error)
+        facts = self.facts(trouble)
+        return {"text/plain": workspace_text(facts), "text/html": workspace_html(facts)}
