@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comfynb.api.address import DEFAULT_URL
 from comfynb.errors import ConfigurationError
+from comfynb.rules_files import upwards
 
 KEYS_PAGE = "https://www.comfydeploy.com/api-keys"
 
@@ -25,6 +26,8 @@ class Settings(BaseSettings):
     api_url: str = Field(DEFAULT_URL, validation_alias=AliasChoices("COMFY_DEPLOY_API_URL"))
     webhook_url: str | None = Field(None, validation_alias=AliasChoices("WEBHOOK_URL"))
     sandbox: bool = Field(False, validation_alias=AliasChoices("COMFYNB_SANDBOX"))
+    names: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_NAMES"))
+    routing: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_ROUTING"))
 
 
 def check_webhook(url: str) -> str:
@@ -70,14 +73,7 @@ def find_upwards(name: str, start: Path | None = None) -> Path | None:
     That has `.git` or `pyproject.toml`. Kernels run in the folder of their notebook, so the file of a project is
     usually some folders up.
     """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        candidate = folder / name
-        if candidate.is_file():
-            return candidate
-        if (folder / ".git").exists() or (folder / "pyproject.toml").exists():
-            return None
-    return None
+    return next((path for folder in upwards(start) if (path := folder / name).is_file()), None)
 
 
 def check_key(key: str) -> SecretStr:
