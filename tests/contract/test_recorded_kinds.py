@@ -155,6 +155,7 @@ def facts(answer: Json) -> dict[str, Any]:
     return found | {"outputs": bool(answer["outputs"]), "begun": progress > 0, "status": answer["status"]}
 
 
+@recorded.of_the_usual_set
 def test_each_recipe_is_needed() -> None:
     """A run over a few of them would prove little."""
     assert len({recipe_for(life) for life in LIVES}) >= 12

@@ -145,6 +145,7 @@ def test_nothing_that_is_shown_goes_back(life: Life, player: Player, ws: comfynb
     assert timeline["outputs"].is_monotonic_increasing
 
 
+@recorded.of_the_usual_set
 def test_the_recordings_do_go_back() -> None:
     """Else nothing was proved: nodes before the run was said to run, progress that fell, and statuses that did."""
 
@@ -326,12 +327,14 @@ def test_a_submit_that_takes_long_is_sent_once(
     assert run.wait(stall=SHORT).status == "success"
 
 
+@recorded.of_the_usual_set
 def test_no_recorded_submit_took_longer_than_one_is_waited_for() -> None:
     """A client that gave up earlier would not know what became of its run."""
     slowest = max(CONTENTS[submit.name]["elapsed_ms"] for submit in submits(CONTENTS)) / 1000
     assert 5 < slowest < 90
 
 
+@recorded.of_the_usual_set
 def test_there_is_something_to_play() -> None:
     """A run over nothing would prove nothing."""
     ends = {(life.last["status"], bool(life.outputs)) for life in LIVES}

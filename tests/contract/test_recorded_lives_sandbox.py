@@ -241,6 +241,7 @@ def submit_graph(sandbox: Sandbox, graph: Json) -> tuple[Json, Json]:
         return client.get(f"/run/{row['id']}").json(), row
 
 
+@recorded.of_the_usual_set
 def test_there_is_something_to_compare() -> None:
     """A run over nothing would prove nothing."""
     assert len([life for life in LIVES if life.whole]) >= 20

@@ -298,6 +298,7 @@ def png(texts: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+@recorded.of_the_usual_set
 def test_a_run_of_the_sandbox_tells_its_seed(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """The same, of a run that was submitted here: the seed in the picture, not the one in the workflow."""
     picture = next(each for each in PICTURES if drawn_nodes(each))
@@ -312,6 +313,7 @@ def test_a_run_of_the_sandbox_tells_its_seed(ws: comfynb.Workspace, sandbox: San
     assert all(len(str(seed)) == 15 for name, seed in used.items() if ".seed (node" in name)
 
 
+@recorded.of_the_usual_set
 def test_there_is_something_to_compare() -> None:
     """A run over nothing would prove nothing."""
     assert UNPLACED == []
