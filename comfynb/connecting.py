@@ -15,6 +15,7 @@ from comfynb.errors import ConfigurationError
 from comfynb.face import Face
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.routing import RulesGiven, RulesSource
 from comfynb.services.workflows import Times, WorkflowsService
 from comfynb.settings import read_settings
 from comfynb.workspace import Workspace
@@ -30,6 +31,7 @@ def connect(
     sandbox: bool | Sandbox | None = None,
     loop: str | None = None,
     webhook: str | None = None,
+    routing: RulesGiven = None,
     timeout: float = 60.0,
     retries: int = 4,
     cache_ttl: float = 300.0,
@@ -39,7 +41,7 @@ def connect(
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
     What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
-    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`.
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_ROUTING`.
 
     Parameters
     ----------
@@ -55,6 +57,9 @@ def connect(
         which works with an ipykernel before 7 and Python before 3.14 only.
     webhook : str, optional
         URL that the server is asked to call for every run.
+    routing : str, pathlib.Path, mapping or bool, optional
+        The routing rules: a TOML file, or what one would say. By default the file that `COMFYNB_ROUTING` names, else
+        the nearest ``workflow-machine-routing.toml``; False takes none.
     timeout : float
         Seconds for one try of a request; a submit is given 90 more to be answered.
     retries : int
@@ -99,9 +104,10 @@ def connect(
             started = sandbox = Sandbox()
             started.start()
         url, api_key = sandbox.url, sandbox.api_key
+    rules = RulesSource(routing, named=settings.routing)
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
     client = open_client(url, api_key, limits=limits, settings=settings)
-    workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl))
+    workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl), routing=rules)
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, Face(runner), started)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.

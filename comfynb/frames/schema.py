@@ -277,6 +277,37 @@ _CATALOG = Table(
     "one row per workflow, as its production deployment runs it (else its first deployment, else its newest version).",
 )
 
+_ROUTES = Table(
+    "routes",
+    (
+        Column("name", "str", "name of the workflow, as it is shown"),
+        Column("id", "str", "id of the workflow"),
+        Column("standard_name", "str", "standard spelling of the name; NA if it has neither letter nor digit"),
+        Column("rule", "str", "the rule that holds for it: a standard name or a glob; NA if none does"),
+        Column("environment", "str", "the environment whose deployment is meant; NA without a deployment"),
+        Column("machine", "str", "name of the machine it would run on; NA if none can take it"),
+        Column("machine_id", "str", "id of that machine"),
+        Column("gpu", "str", "the GPU it would run on, where that is known"),
+        Column("by", "str", "how it gets there: deployment, or version (sent to the machine by itself)"),
+        Column("decided", "str", "what decided: rule, default, any-ready, deployment or no rule"),
+        Column("ok", "boolean", "whether it can run"),
+        Column("passed_over", "object", "why each machine before that one could not take it"),
+        Column("sentence", "str", "all of it in words"),
+        Column("deployment_id", "str", "id of the deployment it goes through"),
+        Column("version_id", "str", "id of the version that runs; NA for the newest"),
+    ),
+    "one row per workflow: where it would run now, and why.",
+)
+
+_RULE_PROBLEMS = Table(
+    "rule_problems",
+    (
+        Column("problem", "str", "what is wrong, with file and line in front"),
+        Column("serious", "boolean", "whether it has to be put right; else it is only good to know"),
+    ),
+    "one row per problem of the routing rules.",
+)
+
 _TIMELINE = Table(
     "timeline",
     (
@@ -315,6 +346,8 @@ TABLES: Final[dict[str, Table]] = {
         _RUNS,
         _OUTPUTS,
         _CATALOG,
+        _ROUTES,
+        _RULE_PROBLEMS,
         _TIMELINE,
         _EXPLORE,
     )

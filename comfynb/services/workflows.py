@@ -8,7 +8,7 @@ from typing import Any, Self
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import CreatedWorkflow, Deployment, Machine, Version, Workflow
 from comfynb.api.opening import open_client
-from comfynb.errors import AmbiguousNameError, NotFoundError
+from comfynb.errors import AmbiguousNameError, NotFoundError, RoutingError
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.naming import standardize_workflow_name
 from comfynb.rules.validation import MergedInputs
@@ -21,6 +21,8 @@ from comfynb.services.catalogue.source import Source, Times
 from comfynb.services.catalogue.versions import Versions
 from comfynb.services.catalogue.workflows import Workflows
 from comfynb.services.isolation import BrokenDeployment
+from comfynb.services.routing import Routing, RulesSource
+from comfynb.settings import read_settings
 
 __all__ = ["Times", "WorkflowsService"]
 
@@ -36,10 +38,12 @@ class WorkflowsService:
         Shared with whoever else reads from that server with that key.
     times : Times, optional
         How long answers are good.
+    routing : RulesSource, optional
+        The routing rules. Without it and without a client, those that are found; else none.
 
     Attributes
     ----------
-    workflows, versions, deployments, machines, inputs, changes
+    workflows, versions, deployments, machines, inputs, routing, changes
         Its parts, one noun each; what the methods do is done there.
 
     Notes
@@ -66,7 +70,12 @@ class WorkflowsService:
     """
 
     def __init__(
-        self, client: ComfyDeployClient | None = None, cache: Cache | None = None, times: Times | None = None
+        self,
+        client: ComfyDeployClient | None = None,
+        cache: Cache | None = None,
+        times: Times | None = None,
+        *,
+        routing: RulesSource | None = None,
     ) -> None:
         self.client = client or open_client()
         self.cache = cache or Cache()
@@ -77,6 +86,9 @@ class WorkflowsService:
         self.machines = Machines(source)
         self.deployments = Deployments(source, self.workflows)
         self.inputs = Inputs(self.workflows, self.versions, self.deployments)
+        if routing is None and client is None:
+            routing = RulesSource(named=read_settings().routing)
+        self.routing = Routing(source, self.workflows, self.deployments, self.machines, routing)
         self.changes = Changes(source, self.workflows, self.versions, self.machines, self.deployments)
 
     async def __aenter__(self) -> Self:
@@ -219,7 +231,21 @@ class WorkflowsService:
         return await self.machines.by_id(machine_id)
 
     async def get_machine_for_workflow(self, workflow: Any, *, environment: str | None = None) -> str | None:
-        """Return the id of the machine on which a workflow runs: its deployment's, else the workflow's own."""
+        """Return the id of the machine on which a workflow runs.
+
+        That is what the routing rules say, if there are any: the first machine of its rule that can take it, else the
+        default machine. Without rules it is its deployment's machine, else the workflow's own.
+
+        Raises
+        ------
+        RoutingError
+            If there are rules, and no machine that they allow can take it.
+        """
+        if self.routing.rules() is not None:
+            route = await self.routing.route(workflow, environment=environment)
+            if route.machine_id is None:
+                raise RoutingError(route.sentence)
+            return route.machine_id
         found = await self.workflows.find(workflow)
         deployment = await self.deployments.choose(found, environment)
         return deployment.machine_id if deployment is not None else found.selected_machine_id
