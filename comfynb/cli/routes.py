@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from comfynb.cli import show
+from comfynb.display.words import count
 from comfynb.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,9 +86,8 @@ def _show(ws: Workspace, environment: str | None, as_json: bool) -> int:
     if rules is None:
         show.line("There are no routing rules: every workflow runs where its deployment is.")
     else:
-        show.line(f"{len(rules.rules)} rules" + (f" of {file}" if file is not None else ""))
+        show.line(count(len(rules.rules), "rule") + (f" of {file}" if file is not None else ""))
     show.table(table, ["name", "standard_name", "rule", "machine", "by", "decided"], most=len(table))
-    for name, sentence in zip(table["name"], table["sentence"], strict=True):
-        if not bool(table.loc[table["name"] == name, "ok"].all()):
-            show.line(sentence)
+    for sentence in table.loc[~table["ok"].fillna(False), "sentence"]:
+        show.line(sentence)
     return 0

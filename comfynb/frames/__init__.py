@@ -8,6 +8,7 @@ from comfynb.frames.explore import explore_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
 from comfynb.frames.outputs import outputs_frame
+from comfynb.frames.routes import routes_frame, rule_problems_frame
 from comfynb.frames.runs import runs_frame
 from comfynb.frames.schema import TABLES, Column, Table
 from comfynb.frames.timeline import timeline_frame
@@ -24,6 +25,8 @@ __all__ = [
     "inputs_frame",
     "machines_frame",
     "outputs_frame",
+    "routes_frame",
+    "rule_problems_frame",
     "runs_frame",
     "timeline_frame",
     "versions_frame",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Submitted:
 
     run_id: str
     trouble: str | None = None
-    prepared: Prepared | None = None
+    prepared: Prepared | None = field(default=None, compare=False, repr=False)
 
 
 class Flight:

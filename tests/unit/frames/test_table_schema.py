@@ -14,6 +14,8 @@ from comfynb.frames import (
     inputs_frame,
     machines_frame,
     outputs_frame,
+    routes_frame,
+    rule_problems_frame,
     runs_frame,
     timeline_frame,
     versions_frame,
@@ -32,6 +34,8 @@ EMPTY = {
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
     "explore": lambda: explore_frame([]),
+    "routes": lambda: routes_frame([]),
+    "rule_problems": lambda: rule_problems_frame([]),
 }
 
 
@@ -56,7 +60,7 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind in ("timeline", "explore") or names[0] == "name"
+    assert table.kind in ("timeline", "explore", "rule_problems") or names[0] == "name"
     assert "id" not in names or names[1] == "id"
 
 
