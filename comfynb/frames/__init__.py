@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfynb.frames.catalog import catalog_frame
+from comfynb.frames.catalog import catalog_frame, catalog_runs_frame
 from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
 from comfynb.frames.inputs import inputs_frame
@@ -20,6 +20,7 @@ __all__ = [
     "Column",
     "Table",
     "catalog_frame",
+    "catalog_runs_frame",
     "deployments_frame",
     "explore_frame",
     "inputs_frame",

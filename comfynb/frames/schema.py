@@ -308,6 +308,18 @@ _RULE_PROBLEMS = Table(
     "one row per problem of the routing rules.",
 )
 
+_CATALOG_RUNS = Table(
+    "catalog_runs",
+    (
+        *_CATALOG.columns,
+        Column("last_run", _TIME, "when its newest run was made"),
+        Column("last_status", "str", "status of that run"),
+        Column("ended_runs", "Int64", "how many of its newest 100 runs have ended", "rows"),
+        Column("success_rate", "Float64", "share of those that ended well, 0 to 1; NA if none has ended"),
+    ),
+    "the catalog, with how the newest runs of each workflow ended.",
+)
+
 _TIMELINE = Table(
     "timeline",
     (
@@ -346,6 +358,7 @@ TABLES: Final[dict[str, Table]] = {
         _RUNS,
         _OUTPUTS,
         _CATALOG,
+        _CATALOG_RUNS,
         _ROUTES,
         _RULE_PROBLEMS,
         _TIMELINE,

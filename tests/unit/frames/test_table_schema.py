@@ -9,6 +9,7 @@ from comfynb.frames import (
     TABLES,
     Table,
     catalog_frame,
+    catalog_runs_frame,
     deployments_frame,
     explore_frame,
     inputs_frame,
@@ -34,6 +35,7 @@ EMPTY = {
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
     "explore": lambda: explore_frame([]),
+    "catalog_runs": lambda: catalog_runs_frame(catalog_frame([], DeploymentList(())), {}),
     "routes": lambda: routes_frame([]),
     "rule_problems": lambda: rule_problems_frame([]),
 }
