@@ -13,6 +13,7 @@ from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
 from comfynb.core import Core
 from comfynb.errors import ConfigurationError
 from comfynb.face import Face
+from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.routing import RulesGiven, RulesSource
@@ -31,6 +32,7 @@ def connect(
     sandbox: bool | Sandbox | None = None,
     loop: str | None = None,
     webhook: str | None = None,
+    names: NamesOption = None,
     routing: RulesGiven = None,
     timeout: float = 60.0,
     retries: int = 4,
@@ -41,7 +43,8 @@ def connect(
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
     What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
-    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_ROUTING`.
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
+    `COMFYNB_ROUTING`.
 
     Parameters
     ----------
@@ -57,6 +60,10 @@ def connect(
         which works with an ipykernel before 7 and Python before 3.14 only.
     webhook : str, optional
         URL that the server is asked to call for every run.
+    names : str, pathlib.Path, NamesTable or False, optional
+        A file of names that mean others, or a table; False for none. None looks for ``workflow-names.toml`` from the
+        working directory upwards to the project's folder, there also in ``config``, then in the user's configuration
+        folder. It is read again when it changes.
     routing : str, pathlib.Path, mapping or bool, optional
         The routing rules: a TOML file, or what one would say. By default the file that `COMFYNB_ROUTING` names, else
         the nearest ``workflow-machine-routing.toml``; False takes none.
@@ -74,7 +81,7 @@ def connect(
     Raises
     ------
     ConfigurationError
-        If there is no key, or what is given cannot work.
+        If there is no key, or what is given, or the file of names, cannot work.
 
     Examples
     --------
@@ -90,6 +97,8 @@ def connect(
         if not value >= 0:
             raise ConfigurationError(f"{name}={value} must not be negative.")
     settings = read_settings()
+    known_names = NamesInUse(names, settings.names)
+    known_names.get()  # before a sandbox is started for nothing
     runner = choose(loop)
     plain = url is None and api_key is None
     started: Sandbox | None = None
@@ -107,7 +116,8 @@ def connect(
     rules = RulesSource(routing, named=settings.routing)
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
     client = open_client(url, api_key, limits=limits, settings=settings)
-    workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl), routing=rules)
+    times = Times(cache_ttl, machines_ttl)
+    workflows = WorkflowsService(client, Cache(), times, names=known_names, routing=rules)
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, Face(runner), started)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.

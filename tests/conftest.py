@@ -13,7 +13,14 @@ from comfynb.sandbox import Knobs, Sandbox
 from comfynb.services.comfyui import ComfyUIService
 
 UNIT = Path(__file__).parent / "unit"
-SETTINGS = ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "WEBHOOK_URL", "COMFYNB_SANDBOX")
+SETTINGS = (
+    "COMFY_DEPLOY_API_KEY",
+    "COMFY_DEPLOY_API_URL",
+    "WEBHOOK_URL",
+    "COMFYNB_SANDBOX",
+    "COMFYNB_NAMES",
+    "COMFYNB_ROUTING",
+)
 SPEED = 1000.0
 
 

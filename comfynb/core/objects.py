@@ -38,7 +38,7 @@ class Objects:
         )
         main = next((d for d in deployments if d.environment == "production"), deployments[0] if deployments else None)
         version = await catalogue.versions.pinned(main) if main else (versions[0] if versions else None)
-        return WorkflowObject.build(owner, versions, deployments, machines, version)
+        return WorkflowObject.build(owner, versions, deployments, machines, version, catalogue.names.get())
 
     async def deployment(self, deployment: Any, *, environment: str | None = None) -> Deployment:
         """Return a deployment with its inputs: by id, or a workflow's in an environment.

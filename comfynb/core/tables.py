@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from comfynb.api.models import Deployment, ListedRun, Workflow, WorkflowDetail
 from comfynb.core.each import of_each
 from comfynb.errors import InputError
+from comfynb.rules.names_table import NO_NAMES, NamesTable
 from comfynb.services.cache import Entry, together
 from comfynb.services.catalogue.versions import newest_of
 from comfynb.services.comfyui import ComfyUIService
@@ -34,7 +35,7 @@ class Tables:
     def __init__(self, service: ComfyUIService) -> None:
         self._comfyui = service
         self._catalogue = service.workflows
-        self._frames: dict[str, tuple[tuple[int, ...], pd.DataFrame]] = {}
+        self._frames: dict[str, tuple[tuple[object, ...], pd.DataFrame]] = {}
 
     async def workflows(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return all workflows: pinned ones first, then the last changed.
@@ -57,13 +58,14 @@ class Tables:
         True
         """
         entry = await self._catalogue.workflows.entry(refresh=refresh)
+        names = self._catalogue.names.get()
 
         def build() -> pd.DataFrame:
             from comfynb.frames.workflows import workflows_frame
 
-            return workflows_frame(entry.value)
+            return workflows_frame(entry.value, names=names)
 
-        return self._made_once("workflows", (entry,), build)
+        return self._made_once("workflows", (entry,), build, names)
 
     async def deployments(
         self, *, environment: str | None = None, workflow: Any = None, refresh: bool = False
@@ -211,9 +213,10 @@ class Tables:
             from comfynb.frames.catalog import catalog_frame
 
             newest = {workflow_id: newest_of(entry.value) for workflow_id, entry in details.items()}
-            return catalog_frame(workflows.value, listed.value, machines.value, newest)
+            return catalog_frame(workflows.value, listed.value, machines.value, newest, names=names)
 
-        return self._made_once("catalog", (workflows, listed, machines, *details.values()), build)
+        names = catalogue.names.get()
+        return self._made_once("catalog", (workflows, listed, machines, *details.values()), build, names)
 
     async def runs(self, workflow: Any = None, *, deployment: Any = None, limit: int = 100) -> pd.DataFrame:
         """Return runs, newest first, with their inputs as ``input.NAME`` columns and the error text of failed ones.
@@ -310,13 +313,19 @@ class Tables:
         frame.attrs["differences"] = list(found.differences)
         return self._sourced(frame)
 
-    def _made_once(self, kind: str, entries: tuple[Entry[Any], ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return a table, made once for the same answers; a copy, so that edits stay the caller's."""
-        numbers = tuple(entry.number for entry in entries)
+    def _made_once(
+        self,
+        kind: str,
+        entries: tuple[Entry[Any], ...],
+        build: Callable[[], pd.DataFrame],
+        names: NamesTable = NO_NAMES,
+    ) -> pd.DataFrame:
+        """Return a table, made once for the same answers and names; a copy, so that edits stay the caller's."""
+        made_of: tuple[object, ...] = (*(entry.number for entry in entries), names)
         kept = self._frames.get(kind)
-        if kept is None or kept[0] != numbers:
+        if kept is None or kept[0] != made_of:
             frame = self._sourced(build(), datetime.fromtimestamp(min(entry.stored for entry in entries), UTC))
-            kept = self._frames[kind] = (numbers, frame)
+            kept = self._frames[kind] = (made_of, frame)
         # With its data: pandas' copy on write does not see what is written into the array of a column.
         return kept[1].copy()
 

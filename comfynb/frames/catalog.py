@@ -16,6 +16,7 @@ from comfynb.frames.workflows import standard_name_or_none
 from comfynb.rules.environments import ENVIRONMENTS
 from comfynb.rules.graph import GraphFacts, describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
+from comfynb.rules.names_table import NO_NAMES, NamesTable
 from comfynb.rules.naming import display_name
 from comfynb.rules.status import is_terminal
 from comfynb.rules.text import tidy
@@ -33,6 +34,7 @@ def catalog_frame(
     machines: Iterable[Machine] | None = None,
     versions: Mapping[str, Version | None] | None = None,
     *,
+    names: NamesTable = NO_NAMES,
     source: str = "",
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
@@ -51,6 +53,8 @@ def catalog_frame(
         All machines that are not deleted. Without them nothing is said of machines but their ids.
     versions : mapping of workflow id to Version or None, optional
         The newest versions of workflows that have no deployment; None for a workflow without any version.
+    names : NamesTable
+        The names that mean others.
     source, as_of
         For the table's `attrs`; see `comfynb.frames.build.frame`.
 
@@ -76,7 +80,7 @@ def catalog_frame(
     for unreadable in listed.broken:
         broken.setdefault(unreadable.workflow_id, []).append(unreadable)
     places = None if machines is None else {machine.id: machine for machine in machines}
-    standard_names = [standard_name_or_none(row.name) for row in rows]
+    standard_names = [standard_name_or_none(row.name, names) for row in rows]
     namesakes = _namesakes(rows, standard_names)
     entries = [
         _entry(
@@ -243,7 +247,7 @@ def _remarks(deployments: Sequence[Deployment], broken: Sequence[BrokenDeploymen
 
 
 def _name_problems(workflow: Workflow, namesakes: Sequence[Workflow]) -> Iterable[str]:
-    if standard_name_or_none(workflow.name) is None:
+    if not namesakes:  # not even itself
         yield "its name has neither a letter nor a digit, so it has no standard name"
     others = [f"{display_name(other.name)!r} ({other.id})" for other in namesakes if other.id != workflow.id]
     if others:

@@ -11,18 +11,23 @@ from comfynb.api.models import Workflow
 from comfynb.errors import InputError
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
-from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.rules.names_table import NO_NAMES, NamesTable
+from comfynb.rules.naming import display_name
 
 __all__ = ["standard_name_or_none", "workflows_frame"]
 
 
-def workflows_frame(workflows: Iterable[Workflow], *, source: str = "", as_of: datetime | None = None) -> pd.DataFrame:
+def workflows_frame(
+    workflows: Iterable[Workflow], *, names: NamesTable = NO_NAMES, source: str = "", as_of: datetime | None = None
+) -> pd.DataFrame:
     """Return one row per workflow, in the given order.
 
     Parameters
     ----------
     workflows : iterable of Workflow
         The rows.
+    names : NamesTable
+        The names that mean others.
     source, as_of
         For the table's `attrs`; see `comfynb.frames.build.frame`.
 
@@ -42,7 +47,7 @@ def workflows_frame(workflows: Iterable[Workflow], *, source: str = "", as_of: d
         {
             "name": [row.name for row in rows],
             "id": [row.id or None for row in rows],
-            "standard_name": [standard_name_or_none(row.name) for row in rows],
+            "standard_name": [standard_name_or_none(row.name, names) for row in rows],
             "display_name": [display_name(row.name) or None for row in rows],
             "description": [row.description or None for row in rows],
             "machine_id": [row.selected_machine_id for row in rows],
@@ -56,8 +61,8 @@ def workflows_frame(workflows: Iterable[Workflow], *, source: str = "", as_of: d
     )
 
 
-def standard_name_or_none(name: str | None) -> str | None:
-    """Return the standard name, or None for a name that has none.
+def standard_name_or_none(name: str | None, names: NamesTable = NO_NAMES) -> str | None:
+    """Return the standard name, by a table of names and the rule, or None for a name that has none.
 
     Examples
     --------
@@ -65,6 +70,6 @@ def standard_name_or_none(name: str | None) -> str | None:
     ('text_to_image', None)
     """
     try:
-        return standardize_workflow_name(name)
+        return names.standardize(name) if name is not None else None
     except InputError:
         return None

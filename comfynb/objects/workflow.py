@@ -13,7 +13,8 @@ from comfynb.errors import InputError
 from comfynb.objects.infos import DeploymentInfo, VersionInfo, deployment_infos, name_of
 from comfynb.rules.graph import describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
-from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.rules.names_table import NO_NAMES, NamesTable
+from comfynb.rules.naming import display_name
 
 __all__ = ["Workflow"]
 
@@ -87,6 +88,7 @@ class Workflow:
         deployments: Sequence[models.Deployment],
         machines: Sequence[models.Machine],
         version: models.Version | None,
+        names: NamesTable = NO_NAMES,
     ) -> Workflow:
         """Put it together from what the server says.
 
@@ -100,6 +102,8 @@ class Workflow:
             All of the workspace.
         version : comfynb.api.models.Version or None
             The version whose graph is read; None if there is none.
+        names : NamesTable
+            The names that mean others.
 
         Examples
         --------
@@ -116,7 +120,7 @@ class Workflow:
         return cls(
             name=owner.name or owner.id,
             id=owner.id,
-            standard_name=_standard_name(owner.name),
+            standard_name=_standard_name(owner.name, names),
             display_name=name_of(owner, owner.id),
             description=_description(owner.description, facts.notes),
             versions=tuple(
@@ -147,9 +151,9 @@ class Workflow:
         return workflow_html(self)
 
 
-def _standard_name(name: str | None) -> str | None:
+def _standard_name(name: str | None, names: NamesTable) -> str | None:
     try:
-        return standardize_workflow_name(name)
+        return names.standardize(name) if name is not None else None
     except InputError:
         return None
 

@@ -44,8 +44,8 @@ def resolve(
 ) -> Candidate:
     """Return the candidate that `wanted` stands for.
 
-    The first of these that fits decides: the id; the exact name; the name without regard to case; the standard name.
-    Similar names are only suggested.
+    The first of these that fits decides: the id; the exact name; the name without regard to case; the standard name,
+    which a table of names may decide. Similar names are only suggested.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def resolve(
             return found[0]
         if found:
             raise _ambiguous(wanted, found, what)
-    raise _not_found(wanted, unique, what)
+    raise _not_found(wanted, unique, what, standardize)
 
 
 def nearest(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
@@ -124,14 +124,15 @@ def _once_each(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _same_standard_name(wanted: str, candidates: list[Candidate], standardize: Callable[[str], str]) -> list[Candidate]:
-    def standard(name: str) -> str | None:
-        try:
-            return standardize(name)
-        except InputError:
-            return None
+    name = _standard(wanted, standardize)
+    return [] if name is None else [c for c in candidates if _standard(c.name, standardize) == name]
 
-    name = standard(wanted)
-    return [] if name is None else [c for c in candidates if standard(c.name) == name]
+
+def _standard(name: str, standardize: Callable[[str], str]) -> str | None:
+    try:
+        return standardize(name)
+    except InputError:
+        return None
 
 
 def _ambiguous(wanted: str, found: list[Candidate], what: str) -> AmbiguousNameError:
@@ -143,9 +144,12 @@ def _ambiguous(wanted: str, found: list[Candidate], what: str) -> AmbiguousNameE
     )
 
 
-def _not_found(wanted: str, candidates: list[Candidate], what: str) -> NotFoundError:
+def _not_found(wanted: str, candidates: list[Candidate], what: str, standardize: Callable[[str], str]) -> NotFoundError:
     near = nearest(wanted, [c.name for c in candidates])
     message = f"No {what} is called {_shown(wanted)}."
+    meant = _standard(wanted, standardize)
+    if meant is not None and meant != _standard(wanted, standardize_workflow_name):
+        message = f"{message[:-1]}, nor {_shown(meant)}, which the table of names says that it means."
     if near:
         message += f" Nearest: {', '.join(display_name(name) for name in near)}."
     message += f" ws.{what}s() lists all {len(candidates)}." if candidates else f" There are no {what}s here."

@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from comfynb.api.models import Deployment, Machine, Workflow
 from comfynb.errors import ApiError, ComfyError, ConfigurationError, RateLimitError, TransportError
-from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.names_files import NamesInUse
+from comfynb.rules.naming import display_name
 from comfynb.rules.routing import Fleet, Route, Router, RoutingRules, RuleProblem, Subject, check_rules, decide
 from comfynb.rules_files import RulesFile, Watched, find_rules_file
 from comfynb.services.cache import Entry, together
@@ -79,10 +80,10 @@ class Routing:
         What is asked.
     workflows, deployments, machines
         The parts of the catalogue.
-    rules : RulesSource, optional
-        The rules; none without it.
-    standardize : callable, optional
-        Makes standard names.
+    rules : RulesSource
+        The rules.
+    names : NamesInUse
+        The names that mean others, in the rules and of workflows.
     """
 
     def __init__(
@@ -91,16 +92,16 @@ class Routing:
         workflows: Workflows,
         deployments: Deployments,
         machines: Machines,
-        rules: RulesSource | None = None,
-        standardize: Callable[[str], str] = standardize_workflow_name,
+        rules: RulesSource,
+        names: NamesInUse,
     ) -> None:
         self._source = source
         self._workflows = workflows
         self._deployments = deployments
         self._machines = machines
-        self.origin = rules or RulesSource(False)
-        self._standardize = standardize
-        self._rules: tuple[object, RoutingRules | None] = (None, None)
+        self.origin = rules
+        self._names = names
+        self._rules: tuple[object, object, RoutingRules] | None = None
         self._fleet: tuple[object, Fleet] | None = None
         self._router: tuple[object, Router] | None = None
 
@@ -117,14 +118,15 @@ class Routing:
         said = self.origin.read()
         if said is None:
             return None
-        kept, rules = self._rules
-        if rules is None or kept is not said:
+        names = self._names.get()
+        kept = self._rules
+        if kept is None or kept[0] is not said or kept[1] is not names:
             if isinstance(said, RulesFile):
-                rules = RoutingRules(said.data, standardize=self._standardize, locate=said.problem)
+                rules = RoutingRules(said.data, standardize=names.standardize, locate=said.problem)
             else:
-                rules = RoutingRules(said, standardize=self._standardize)
-            self._rules = (said, rules)
-        return rules
+                rules = RoutingRules(said, standardize=names.standardize)
+            kept = self._rules = (said, names, rules)
+        return kept[2]
 
     def asked(self, route: bool | None, machine: Any) -> RoutingRules | None:
         """Return the rules by which a run is routed, given what its call says; None if it is not routed.
@@ -200,7 +202,7 @@ class Routing:
 
     def _standard(self, name: str | None) -> str | None:
         try:
-            return self._standardize(name or "")
+            return self._names.get().standardize(name or "")
         except ComfyError:
             return None
 

@@ -9,8 +9,8 @@ from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import CreatedWorkflow, Deployment, Machine, Version, Workflow
 from comfynb.api.opening import open_client
 from comfynb.errors import AmbiguousNameError, NotFoundError, RoutingError
+from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.rules.inputs import InputDefinition
-from comfynb.rules.naming import standardize_workflow_name
 from comfynb.rules.validation import MergedInputs
 from comfynb.services.cache import Cache
 from comfynb.services.catalogue.changes import Changes
@@ -21,7 +21,7 @@ from comfynb.services.catalogue.source import Source, Times
 from comfynb.services.catalogue.versions import Versions
 from comfynb.services.catalogue.workflows import Workflows
 from comfynb.services.isolation import BrokenDeployment
-from comfynb.services.routing import Routing, RulesSource
+from comfynb.services.routing import Routing, RulesGiven, RulesSource
 from comfynb.settings import read_settings
 
 __all__ = ["Times", "WorkflowsService"]
@@ -38,24 +38,30 @@ class WorkflowsService:
         Shared with whoever else reads from that server with that key.
     times : Times, optional
         How long answers are good.
-    routing : RulesSource, optional
-        The routing rules. Without it and without a client, those that are found; else none.
+    names : str, pathlib.Path, NamesTable or False, optional
+        A file of names that mean others, or a table; False for none. Without it, what `COMFYNB_NAMES` names, else the
+        nearest `workflow-names.toml`, if there is one.
+    routing : str, pathlib.Path, mapping or bool, optional
+        The routing rules: a file, or what it would say; False for none. Without it, what `COMFYNB_ROUTING` names, else
+        the nearest `workflow-machine-routing.toml`, if there is one.
 
     Attributes
     ----------
+    names : comfynb.names_files.NamesInUse
+        The names that mean others.
     workflows, versions, deployments, machines, inputs, routing, changes
         Its parts, one noun each; what the methods do is done there.
 
     Notes
     -----
     An argument called `workflow`, `deployment` or `machine` takes an id, a name, an object, or a row of a table. Names
-    are resolved in this order: id, exact name, name without regard to case, standard name; more than one at a level is
-    an error that lists them.
+    are resolved in this order: id, exact name, name without regard to case, standard name or alias; more than one at a
+    level is an error that lists them.
 
     Raises
     ------
     ConfigurationError
-        If there is no key in the environment.
+        If there is no key in the environment, or the file of names cannot be used.
 
     Examples
     --------
@@ -75,20 +81,23 @@ class WorkflowsService:
         cache: Cache | None = None,
         times: Times | None = None,
         *,
-        routing: RulesSource | None = None,
+        names: NamesOption | NamesInUse = None,
+        routing: RulesGiven | RulesSource = None,
     ) -> None:
         self.client = client or open_client()
         self.cache = cache or Cache()
         self.times = times or Times()
         source = Source(self.client, self.cache, self.times)
-        self.workflows = Workflows(source)
+        settings = read_settings()
+        self.names = names if isinstance(names, NamesInUse) else NamesInUse(names, settings.names)
+        self.names.get()  # what is wrong with the file is told before anything is asked
+        self.workflows = Workflows(source, self.names)
         self.versions = Versions(source, self.workflows)
         self.machines = Machines(source)
         self.deployments = Deployments(source, self.workflows)
         self.inputs = Inputs(self.workflows, self.versions, self.deployments)
-        if routing is None and client is None:
-            routing = RulesSource(named=read_settings().routing)
-        self.routing = Routing(source, self.workflows, self.deployments, self.machines, routing)
+        rules = routing if isinstance(routing, RulesSource) else RulesSource(routing, named=settings.routing)
+        self.routing = Routing(source, self.workflows, self.deployments, self.machines, rules, self.names)
         self.changes = Changes(source, self.workflows, self.versions, self.machines, self.deployments)
 
     async def __aenter__(self) -> Self:
@@ -131,8 +140,8 @@ class WorkflowsService:
         return True
 
     def standardize_workflow_name(self, name: str) -> str:
-        """Return the standard name; see `comfynb.standardize_workflow_name`."""
-        return standardize_workflow_name(name)
+        """Return the standard name: the table of names goes before the rule of `comfynb.standardize_workflow_name`."""
+        return self.names.get().standardize(name)
 
     # -- versions -----------------------------------------------------------------------------------------------
 

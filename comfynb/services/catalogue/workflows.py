@@ -6,6 +6,7 @@ from typing import Any
 
 from comfynb.api.models import Workflow, WorkflowDetail
 from comfynb.errors import ApiError, NotFoundError
+from comfynb.names_files import NamesInUse
 from comfynb.notices import notice
 from comfynb.rules.lookup import Candidate, resolve
 from comfynb.services.cache import Entry, together
@@ -25,10 +26,13 @@ class Workflows:
     ----------
     source : Source
         Where they are read.
+    names : NamesInUse
+        The names that mean others.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, names: NamesInUse) -> None:
         self._source = source
+        self._names = names
 
     async def entry(self, *, refresh: bool = False) -> Entry[list[Workflow]]:
         """Return all of them, with the entry that the cache keeps of them."""
@@ -42,8 +46,10 @@ class Workflows:
         """See `WorkflowsService.find_workflow`."""
         wanted = reference(workflow, "workflow")
         known = {w.id: w for w in await self.all(refresh=refresh)}
+        candidates = (Candidate(w.id, w.name or "") for w in known.values())
+        standardize = self._names.get().standardize
         try:
-            return known[resolve(wanted, (Candidate(w.id, w.name or "") for w in known.values()), what="workflow").id]
+            return known[resolve(wanted, candidates, what="workflow", standardize=standardize).id]
         except NotFoundError:
             if refresh or self._is_fresh():
                 raise

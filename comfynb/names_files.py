@@ -1,0 +1,142 @@
+"""Files of names: the one that holds here, what is wrong with one, and those that come with comfynb."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from comfynb.errors import ConfigurationError
+from comfynb.rules.names_table import MOST_TOLD, NO_NAMES, NamesTable, Problem, checked_names, told_problems
+from comfynb.rules.text import tidy
+from comfynb.rules_files import RulesFile, Watched, find_rules_file
+
+NAMES_FILE: Final = "workflow-names.toml"
+"""What a file of names is called by default."""
+NAMES_VARIABLE: Final = "COMFYNB_NAMES"
+
+_DATA: Final = files("comfynb") / "data"
+
+NamesOption: TypeAlias = str | Path | NamesTable | Literal[False] | None
+"""What `connect(names=…)` takes."""
+
+
+class NamesInUse:
+    """The table of names that holds, read again when its file changes or another file holds.
+
+    Parameters
+    ----------
+    names : str, pathlib.Path, NamesTable, False or None
+        A file, which has to be there; a table; False for none. None looks for one.
+    variable : str or None
+        The file that `COMFYNB_NAMES` names; goes before looking for one.
+    """
+
+    def __init__(self, names: NamesOption = False, variable: str | None = None) -> None:
+        if names is not None and names is not False and not isinstance(names, str | Path | NamesTable):
+            raise ConfigurationError(f"names={names!r} is no file, no NamesTable, and not False.")
+        self._table = names if isinstance(names, NamesTable) else NO_NAMES if names is False else None
+        self._named = names if isinstance(names, str | Path) and names else variable
+        self._by = "names=" if isinstance(names, str | Path) and names else NAMES_VARIABLE
+        self._watched = Watched(self._find, _make)
+
+    def get(self) -> NamesTable:
+        """Return the table that holds now.
+
+        Raises
+        ------
+        ConfigurationError
+            If its file cannot be used: with each problem, its file and line.
+        """
+        return self._table if self._table is not None else self._watched.get()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds now, or None where there is none."""
+        return None if self._table is not None else self._find()
+
+    def _find(self) -> Path | None:
+        return find_rules_file(NAMES_FILE, named=self._named, by=self._by)
+
+
+def read_names(path: str | Path) -> NamesTable:
+    """Read a file of names.
+
+    Raises
+    ------
+    ConfigurationError
+        With each problem, its file and its line.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> read_names(files("comfynb") / "data" / "workflow-names.example.toml").standardize("Super Resolution")
+    'upscale'
+    """
+    file = RulesFile.read(path)
+    problems = [
+        Problem((key,), f"{key!r} is unknown; a file of names has tables like [names.text2img].")
+        for key in file.data
+        if key != "names"
+    ]
+    rows: Any = file.data.get("names", {})
+    if not isinstance(rows, dict):
+        problems.append(Problem(("names",), "it has to be a table: [names.text2img]."))
+        rows = {}
+    table, more = checked_names(rows)
+    problems += more
+    if table is None or problems:
+        placed = sorted((file.line(p.keys, p.text), number, p) for number, p in enumerate(problems[:MOST_TOLD]))
+        lines = [f"{file.path}, line {line}: {_about(p)}{p.what}" for line, _, p in placed]
+        # The others are only counted.
+        raise ConfigurationError(told_problems(lines + [""] * (len(problems) - len(lines))))
+    return table
+
+
+def example_names() -> NamesTable:
+    """Return the example of a table: names that are common for the same kinds of workflows.
+
+    It is never used unless it is asked for: ``comfynb.connect(names=comfynb.example_names())``. The command
+    ``comfynb names --init`` writes it down as a file to start from.
+
+    Returns
+    -------
+    NamesTable
+        Seven standard names with their aliases.
+
+    Examples
+    --------
+    >>> example_names().standardize("MAKEIMAGE"), example_names().standardize("image-to-image")
+    ('text2img', 'img2img')
+    """
+    return read_names(_path(_DATA / "workflow-names.example.toml"))
+
+
+def example_names_text() -> str:
+    """Return the file of the example, with its comments."""
+    return (_DATA / "workflow-names.example.toml").read_text(encoding="utf-8")
+
+
+def sample_database() -> Path:
+    """Return a small CSV file of workflows as a database may list them, to try comparisons on.
+
+    Examples
+    --------
+    >>> sample_database().name
+    'sample_database_names.csv'
+    """
+    return _path(_DATA / "sample_database_names.csv")
+
+
+def _make(path: Path | None) -> NamesTable:
+    return NO_NAMES if path is None else read_names(path)
+
+
+def _about(problem: Problem) -> str:
+    """Return which table a problem is in, for problems that do not say so themselves."""
+    return f"[{tidy('.'.join(problem.keys[:2]), 60)}] " if len(problem.keys) > 1 else ""
+
+
+def _path(resource: Any) -> Path:
+    # A package is installed as files by every installer that there is; only what is imported from a zip is none.
+    return Path(str(resource))
