@@ -49,7 +49,7 @@ def route_card(route: Route) -> Card:
         title=f"route of {route.name}",
         facts=(
             ("rule", tidy(route.rule.pattern, 80) if route.rule is not None else None),
-            ("environment", route.environment),
+            ("environment", (route.home.environment if route.home is not None else None) or route.environment),
             ("machine", with_id(machine.name, machine.id) if machine is not None else None),
             ("GPU", None if machine is None else route.gpu or "not known"),
             ("deployment", with_id(deployment.environment, deployment.id) if deployment is not None else None),

@@ -27,7 +27,7 @@ class Section:
     heads : mapping of str to str
         How columns are called for people; in CSV and JSON they keep their names.
     figure : str
-        A drawing below it, as an SVG element of ours.
+        A drawing below it, as SVG of ours. It is written beside the document, and named after it.
     empty : str
         What stands in place of a table without rows.
     """

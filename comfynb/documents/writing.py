@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from comfynb.display.markdown import markdown_table
-from comfynb.documents.document import Document
+from comfynb.documents.document import Document, Section
 from comfynb.errors import ConfigurationError, InputError
 from comfynb.rules.text import is_unknown, tidy
 
@@ -98,7 +98,22 @@ def write_document(path: str | Path, document: Document) -> bool:
     (True, False, ['name', 'a|b', "'=1+1"])
     """
     path = Path(path)
-    content = ENDINGS[check_ending(path)](document).encode("utf-8", "replace")
+    ending = check_ending(path)
+    changed = _write(path, ENDINGS[ending](document, path))
+    if ending in (".md", ".html"):
+        for section in document.sections:
+            if section.figure:
+                _write(_figure(path, section), section.figure)
+    return changed
+
+
+def _figure(path: Path, section: Section) -> Path:
+    """Return where the drawing of a section stands."""
+    return path.with_name(f"{path.stem}_{section.title.lower().replace(' ', '_')}.svg")
+
+
+def _write(path: Path, text: str) -> bool:
+    content = text.encode("utf-8", "replace")
     try:
         with suppress(FileNotFoundError):
             if path.read_bytes() == content:
@@ -133,7 +148,7 @@ def _umask() -> int:
 # -- the four kinds -------------------------------------------------------------------------------------------------
 
 
-def _markdown(document: Document) -> str:
+def _markdown(document: Document, path: Path) -> str:
     parts = [f"# {document.title}"]
     for section in document.sections:
         if section.title:
@@ -143,11 +158,11 @@ def _markdown(document: Document) -> str:
             shown = section.table.rename(columns=dict(section.heads))
             parts.append(markdown_table(shown) if len(shown) else section.empty)
         if section.figure:
-            parts.append(section.figure)
+            parts.append(f"![{section.title}]({_figure(path, section).name})")
     return "\n\n".join(parts) + "\n"
 
 
-def _csv(document: Document) -> str:
+def _csv(document: Document, _path: Path) -> str:
     table = next((section.table for section in document.sections if section.table is not None), None)
     if table is None:
         return ""
@@ -156,7 +171,7 @@ def _csv(document: Document) -> str:
     return text
 
 
-def _json(document: Document) -> str:
+def _json(document: Document, _path: Path) -> str:
     content: Any = {
         section.title or document.title: _records(section.table)
         for section in document.sections
@@ -167,7 +182,7 @@ def _json(document: Document) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
-def _html(document: Document) -> str:
+def _html(document: Document, path: Path) -> str:
     parts = [f"<h1>{html.escape(document.title)}</h1>"]
     for section in document.sections:
         if section.title:
@@ -176,7 +191,8 @@ def _html(document: Document) -> str:
         if section.table is not None:
             parts.append(_html_table(section.table, section.heads, section.empty))
         if section.figure:
-            parts.append(section.figure)
+            name = html.escape(_figure(path, section).name)
+            parts.append(f'<p><img src="{name}" alt="{html.escape(section.title)}"></p>')
     return _PAGE.format(title=html.escape(document.title), body="\n".join(parts))
 
 
@@ -191,7 +207,7 @@ def _html_table(table: pd.DataFrame, heads: Mapping[str, str], empty: str) -> st
     return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
 
 
-ENDINGS: Final[Mapping[str, Callable[[Document], str]]] = {
+ENDINGS: Final[Mapping[str, Callable[[Document, Path], str]]] = {
     ".md": _markdown,
     ".csv": _csv,
     ".json": _json,

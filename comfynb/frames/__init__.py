@@ -9,6 +9,7 @@ from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
 from comfynb.frames.outputs import outputs_frame
 from comfynb.frames.routes import routes_frame, rule_problems_frame
+from comfynb.frames.routing_plan import load_frame, plan_frame_of
 from comfynb.frames.runs import runs_frame
 from comfynb.frames.schema import TABLES, Column, Table
 from comfynb.frames.timeline import timeline_frame
@@ -24,10 +25,12 @@ __all__ = [
     "deployments_frame",
     "explore_frame",
     "inputs_frame",
+    "load_frame",
     "machines_frame",
     "outputs_frame",
     "routes_frame",
     "rule_problems_frame",
+    "plan_frame_of",
     "runs_frame",
     "timeline_frame",
     "versions_frame",

@@ -320,6 +320,33 @@ _CATALOG_RUNS = Table(
     "the catalog, with how the newest runs of each workflow ended.",
 )
 
+_ROUTING_PLAN = Table(
+    "routing_plan",
+    (
+        Column("kind", "str", "workflow types, inputs or edge cases"),
+        Column("case", "str", "what is tested"),
+        Column("expected", "str", "what should be seen; NA if it was not run"),
+        Column("seen", "str", "what was seen, or why it was not run"),
+        Column("verdict", "str", "passed, failed, sandbox only or not run"),
+    ),
+    "one row per case of the testing plan of routing.",
+)
+
+_ROUTING_LOAD = Table(
+    "routing_load",
+    (
+        Column("what", "str", "decisions or runs"),
+        Column("at_once", "Int64", "threads, or runs submitted at the same time"),
+        Column("number", "Int64", "how many there were", "rows"),
+        Column("seconds", "Float64", "how long all of them took", "seconds"),
+        Column("per_second", "Float64", "how many a second"),
+        Column("median_ms", "Float64", "how long a single one took typically", "milliseconds"),
+        Column("p95_ms", "Float64", "the 95th percentile of that", "milliseconds"),
+        Column("wrong", "Int64", "how many went elsewhere than the rules say, or failed", "rows"),
+    ),
+    "one row per measurement under load.",
+)
+
 _TIMELINE = Table(
     "timeline",
     (
@@ -361,6 +388,8 @@ TABLES: Final[dict[str, Table]] = {
         _CATALOG_RUNS,
         _ROUTES,
         _RULE_PROBLEMS,
+        _ROUTING_PLAN,
+        _ROUTING_LOAD,
         _TIMELINE,
         _EXPLORE,
     )

@@ -60,7 +60,8 @@ def rules_template(routes: Sequence[Route], fleet: Fleet, deployments: Iterable[
         alone = bool(machine.name) and names[(machine.name or "").casefold()] == 1
         return (machine.name or "") if alone and fleet.find(machine.name or "").machine is machine else machine.id
 
-    some = tomlkit.string(called(fleet.machines[0]) if fleet.machines else "a machine").as_string()
+    first = fleet.ready[0].machine if fleet.ready else next(iter(fleet.machines), None)
+    some = tomlkit.string(called(first) if first is not None else "a machine").as_string()
     lines = [*_comment(_HEAD), "", *_comment("Machines:")]
     for one in sorted(fleet.machines, key=lambda each: (display_name(each.name).casefold(), each.id)):
         facts = ", ".join(tidy(fact, 40) for fact in (one.gpu, one.status or "status not known") if fact)
@@ -79,7 +80,8 @@ def rules_template(routes: Sequence[Route], fleet: Fleet, deployments: Iterable[
         if machine is not None and why_not is None:
             lines.append(f"{key} = {tomlkit.string(called(machine)).as_string()}")
         else:
-            lines.append(f"# {key} = {some}  # {tidy(why_not, 200)}")
+            meant = tomlkit.string(called(machine)).as_string() if machine is not None else some
+            lines.append(f"# {key} = {meant}  # {tidy(why_not, 200)}")
     return "\n".join(lines).encode("utf-8", "replace").decode() + "\n"
 
 

@@ -268,8 +268,8 @@ class Route:
             return f"{begun}; it is the default machine, and {first}{told}."
         if self.decided == "no rule":
             return f"{begun}; no rule names it, and there is no default machine."
-        last = "any that is ready does" if self.decided == "any-ready" else "that of its deployment does"
-        return f"{begun}; no machine that the rules name can take it{told}, so {last}."
+        last = "goes to one that is ready" if self.decided == "any-ready" else "stays with its deployment"
+        return f"{begun}; no machine that the rules name can take it{_after(passed)}, so it {last}."
 
     @property
     def passed_over(self) -> tuple[str, ...]:
@@ -332,10 +332,14 @@ def thought_of(
     if when == "deployment" and named and own is not None:
         yield "deployment", own
     if when == "any-ready":
-        if named and own is not None and own.why_not is None:
-            yield "any-ready", own
+        names = (*(rule.machines if rule is not None else ()), *rules.default_machine)
+        before = {machine.id for wanted in names if (machine := fleet.find(wanted).machine) is not None}
+        if own is not None and own.machine is not None:
+            if named and own.why_not is None and own.machine.id not in before:
+                yield "any-ready", own
+            before.add(own.machine.id)
         for spot in fleet.ready:
-            if own is None or spot.machine is not own.machine:
+            if spot.machine is not None and spot.machine.id not in before:
                 yield "any-ready", spot
 
 

@@ -13,8 +13,10 @@ from comfynb.frames import (
     deployments_frame,
     explore_frame,
     inputs_frame,
+    load_frame,
     machines_frame,
     outputs_frame,
+    plan_frame_of,
     routes_frame,
     rule_problems_frame,
     runs_frame,
@@ -38,6 +40,8 @@ EMPTY = {
     "catalog_runs": lambda: catalog_runs_frame(catalog_frame([], DeploymentList(())), {}),
     "routes": lambda: routes_frame([]),
     "rule_problems": lambda: rule_problems_frame([]),
+    "routing_plan": lambda: plan_frame_of([]),
+    "routing_load": lambda: load_frame([]),
 }
 
 
@@ -62,7 +66,7 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind in ("timeline", "explore", "rule_problems") or names[0] == "name"
+    assert table.kind in ("timeline", "explore", "rule_problems", "routing_plan", "routing_load") or names[0] == "name"
     assert "id" not in names or names[1] == "id"
 
 

@@ -124,7 +124,7 @@ def test_when_no_named_machine_can_take_it_nothing_is_sent(routed: Any, sandbox:
     with pytest.warns(RoutingWarning, match="no machine that the rules name can take it"):
         run = routed({**paused, "when_unavailable": "deployment"}).submit("text2img", FOX)
     assert where(sandbox, run) == HOME
-    with pytest.warns(RoutingWarning, match="any that is ready"):
+    with pytest.warns(RoutingWarning, match="goes to one that is ready"):
         routed({**paused, "when_unavailable": "any-ready"}).submit("text2img", FOX)
 
 
