@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,8 +225,9 @@ class Stage:
         class Collecting(warnings.catch_warnings):
             def __enter__(self) -> None:
                 super().__enter__()
-                self.quiet = redirect_stderr(StringIO())  # where the route of each run would be shown
-                self.quiet.__enter__()
+                self.quiet = ExitStack()
+                for redirect in (redirect_stderr, redirect_stdout):  # where the route of each run would be shown
+                    self.quiet.enter_context(redirect(StringIO()))
                 warnings.simplefilter("always", ComfyWarning)
                 warnings.showwarning = lambda message, *_, **__: stage.warned.append(type(message).__name__)
 
