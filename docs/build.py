@@ -44,6 +44,8 @@ def broken_links(site: Path) -> list[str]:
         pages[path].feed(path.read_text(encoding="utf-8"))
     found = []
     for path, page in pages.items():
+        if "_static" in path.parts:
+            continue  # parts of the theme, which are no pages
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc or link.startswith("//"):

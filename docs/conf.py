@@ -29,6 +29,7 @@ html_theme_options: dict[str, Any] = {
     "navbar_align": "left",
     "show_prev_next": True,
 }
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": []}
 html_show_sourcelink = False
 html_copy_source = False
@@ -58,8 +59,8 @@ def _tables() -> str:
     from comfynb.display.markdown import markdown_table
 
     parts = [
-        "# Tables\n\nEvery table has the same columns, in the same order and of the same types, also when it is empty. What "
-        "is not known is NA. `df.attrs` says the kind, the source and the time of reading. "
+        "# Tables\n\nEvery table has the same columns, in the same order and of the same types, also when it is empty. "
+        "What is not known is NA. `df.attrs` says the kind, the source and the time of reading. "
         '`comfynb.TABLES["runs"].describe()` gives the same in a notebook.\n'
     ]
     for kind, table in comfynb.TABLES.items():
@@ -77,8 +78,8 @@ def _commands() -> str:
     group: Any = typer.main.get_command(app)
     context = group.make_context("comfynb", ["--help"], resilient_parsing=True, max_content_width=100)
     parts = [
-        "# Command line\n\nEvery command exits with 0 if all went well, 1 for what failed, and 2 for wrong usage. What it says "
-        "of itself:\n",
+        "# Command line\n\nEvery command exits with 0 if all went well, 1 for what failed, and 2 for wrong usage. "
+        "What it says of itself:\n",
         f"```text\n{group.get_help(context)}\n```\n",
     ]
     for name, command in group.commands.items():
@@ -116,7 +117,7 @@ def _api() -> str:
     others = [name for name in comfynb.__all__ if name not in named and name not in errors and name != "TABLES"]
     groups["Names, and what else there is"] = others
     parts = [
-        "# API reference\n\nWhat `import comfynb` has, from the docstrings. Every example in them is run by the tests.\n"
+        "# API reference\n\nWhat `import comfynb` has, from the docstrings. The tests run every example in them.\n"
     ]
     for title, names in groups.items():
         parts.append(f"## {title}\n")

@@ -56,8 +56,8 @@ def routing_test(
 
 
 def _tell(checked: Checked) -> None:
-    show.line(f"{checked.verdict:>12}  {checked.case.kind}: {checked.case.title}")
+    show.line(f"{checked.verdict}: {checked.case.kind}, {checked.case.title}")
     if checked.verdict == "failed":
-        show.line(f"              expected: {checked.expected}")
+        show.line(f"    expected: {checked.expected}")
     if checked.verdict in ("failed", "not run"):
-        show.line(f"              seen: {checked.seen}")
+        show.line(f"    seen: {checked.seen}")

@@ -76,7 +76,7 @@ def _decisions(threads: int) -> Load:
     subjects = [Subject(f"w{n}", f"flow_{n}", f"flow_{n}") for n in range(_RULES)]
     right = [f"m{n * 7 % _MACHINES}" for n in range(_RULES)]
     wrong = [0] * threads
-    rounds = _DECISIONS // _RULES // threads
+    rounds = -(-_DECISIONS // _RULES // threads)
 
     def decide(number: int) -> None:
         for _ in range(rounds):
