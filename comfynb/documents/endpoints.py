@@ -40,9 +40,10 @@ def endpoints_document() -> Document:
     text = (
         "The routes of the ComfyDeploy API that comfynb knows. Each is called by one coroutine of "
         "`comfynb.api.client.ComfyDeployClient`; the two services and the workspace are made of those.",
-        "Everything lives below `/api`; four routes of the server have `/v2` after that, and there is no other version. "
-        "The paths of the server's own description lack the prefix, which is found out for each server with a GET. Made "
-        "from the table of routes in `comfynb/api/routes.py`: `python docs/build.py --documents` writes it anew.",
+        "Everything lives below `/api`; four routes of the server have `/v2` after that, and there is no other "
+        "version. The paths of the server's own description lack the prefix, which is found out for each server with a "
+        "GET. Made from the table of routes in `comfynb/api/routes.py`: `python docs/build.py --documents` writes it "
+        "anew.",
     )
     return Document("ComfyDeploy API: the routes that we use", (Section(text=text, table=_table(), heads=_HEADS),))
 
