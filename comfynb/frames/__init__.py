@@ -7,6 +7,7 @@ from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
+from comfynb.frames.names import names_frame, standard_names_frame
 from comfynb.frames.outputs import outputs_frame
 from comfynb.frames.runs import runs_frame
 from comfynb.frames.schema import TABLES, Column, Table
@@ -23,8 +24,10 @@ __all__ = [
     "explore_frame",
     "inputs_frame",
     "machines_frame",
+    "names_frame",
     "outputs_frame",
     "runs_frame",
+    "standard_names_frame",
     "timeline_frame",
     "versions_frame",
     "workflows_frame",

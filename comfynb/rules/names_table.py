@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from comfynb.errors import ConfigurationError, InputError
 from comfynb.rules.lookup import nearest
-from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.rules.naming import display_name, standardize_all, standardize_workflow_name
 from comfynb.rules.text import tidy
 
 __all__ = [
@@ -129,6 +129,16 @@ class NamesTable:
                 raise
             return meant
         return self._meaning.get(by_rule, by_rule)
+
+    def standardize_all(self, names: Sequence[str]) -> list[str | None]:
+        """Return the standard names of many names, and None for those that have none."""
+        found = standardize_all(names)
+        if not self._meaning:
+            return found
+        return [
+            self._meaning.get(display_name(name)) if standard is None else self._meaning.get(standard, standard)
+            for name, standard in zip(names, found, strict=True)
+        ]
 
     def renames(self, name: str) -> bool:
         """Whether the table, and not the rule, decides what is the standard name of this."""

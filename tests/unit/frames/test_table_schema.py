@@ -13,8 +13,10 @@ from comfynb.frames import (
     explore_frame,
     inputs_frame,
     machines_frame,
+    names_frame,
     outputs_frame,
     runs_frame,
+    standard_names_frame,
     timeline_frame,
     versions_frame,
     workflows_frame,
@@ -32,6 +34,8 @@ EMPTY = {
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
     "explore": lambda: explore_frame([]),
+    "names": lambda: names_frame([]),
+    "standard_names": lambda: standard_names_frame([]),
 }
 
 
