@@ -102,7 +102,7 @@ class NamesTable:
 
     __slots__ = ("__weakref__", "_meaning", "_rows")
 
-    def __init__(self, rows: Mapping[str, Iterable[str] | Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, rows: Mapping[str, Iterable[str] | Mapping[str, Any] | NameRow] | None = None) -> None:
         read, meaning, problems = _read(rows or {}, ())
         if problems:
             raise ConfigurationError(told_problems([f"{'.'.join(p.keys)}: {p.what}" for p in problems]))
@@ -162,6 +162,12 @@ class NamesTable:
         aliases = ["makeimage"]
         """
         return "\n".join(_row_toml(name, row) for name, row in self._rows.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamesTable) and (self is other or self._rows == other._rows)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._rows))
 
     def __len__(self) -> int:
         return len(self._rows)

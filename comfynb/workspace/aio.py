@@ -10,6 +10,7 @@ from comfynb.face import Twin
 from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.run import Run
+from comfynb.workspace.names import WorkspaceNames
 
 
 class AsyncWorkspace(Twin):
@@ -59,6 +60,11 @@ class AsyncWorkspace(Twin):
             return ended
 
         super().__init__(workspace, "ws", submit=submit, run=run)
+
+    @property
+    def names(self) -> Twin:
+        """The twin of `ws.names`: ``await ws.aio.names.compare(database)``."""
+        return WorkspaceNames(self._core).aio
 
     async def __aenter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from comfynb.services.flight import Flight
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.facts import workspace_facts
+from comfynb.workspace.names import WorkspaceNames
 
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
@@ -59,6 +60,11 @@ class Workspace:
         self._core = core
         self._face = core.face
         self._sandbox = sandbox
+
+    @property
+    def names(self) -> WorkspaceNames:
+        """What workflows are called: standard names, comparison with a database, the table of names."""
+        return WorkspaceNames(self._core)
 
     @property
     def aio(self) -> AsyncWorkspace:
