@@ -24,7 +24,7 @@ LEAST_LIKENESS: Final = 65.0
 _LONGEST_COMPARED: Final = 200
 _SERIAL: Final = 250_000
 """Pairs up to which more threads would cost more than they save."""
-_VERSION: Final = re.compile(r"(?<=.)_v?(\d+(?:_\d+)*)$")
+_VERSION: Final = re.compile(r"(?<=.)_(v?\d+(?:_\d+)*)$")
 _WORDS: Final = re.compile(r"[^\W_]+")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 
@@ -123,7 +123,7 @@ def differences(one: str, other: str) -> tuple[str, ...]:
     notes = []
     if _differ_in_case(*words):
         notes.append("case")
-    if _differ_in_separators(*plain, alike=same_words and version == other_version):
+    if all(words) and _differ_in_separators(*plain, alike=same_words and version == other_version):
         notes.append("separators")
     if not same_words:
         notes.append("words")

@@ -335,7 +335,7 @@ def _read_row(row: Any, path: tuple[str, ...], problems: list[Problem]) -> NameR
             sources[source] = called
         elif called is not None:
             problems.append(Problem((*path, source), f"{_shown(called)} is no text."))
-    if not row or (not aliases and row.keys() == {"aliases"}):
+    if not any(row.values()) and row.keys() <= {"aliases"}:
         problems.append(Problem(path, "it says nothing; give aliases, or what it is called in api or database."))
     return NameRow(tuple(kept), **sources)
 
