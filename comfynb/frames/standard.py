@@ -98,8 +98,8 @@ def _look_up(cells: Any, table: NamesTable) -> ExtensionArray:
         known = known.with_those_of(cells[:_BEGINNING], table)
         sample = known.names.get_indexer(cells[:_SAMPLE])
     codes, standards = _by_object(cells, sample, known) or (known.names.get_indexer(cells), known.standards)
-    unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
+    if len(codes) and codes.min() < 0:
+        unknown = np.flatnonzero(codes < 0)
         known = known.with_those_of(cells[unknown], table)
         more = known.names.get_indexer(cells[unknown])
         codes[unknown] = np.where(more < 0, -1, more + len(standards))
