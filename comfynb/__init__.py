@@ -41,13 +41,15 @@ from comfynb.errors import (
 if TYPE_CHECKING:
     from comfynb.connecting import connect
     from comfynb.frames.schema import TABLES
-    from comfynb.rules.naming import standardize_workflow_name
+    from comfynb.names_files import example_names
+    from comfynb.rules.names_table import NamesTable
     from comfynb.runs.output import Output
     from comfynb.runs.run import Run
     from comfynb.sandbox import Knobs, Sandbox
     from comfynb.services.comfyui import ComfyUIService
     from comfynb.services.prepared import Prepared
     from comfynb.services.workflows import WorkflowsService
+    from comfynb.standardizing import standardize_workflow_name
     from comfynb.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -63,7 +65,10 @@ __all__ = [
     # the two services
     "WorkflowsService",
     "ComfyUIService",
+    # names
     "standardize_workflow_name",
+    "NamesTable",
+    "example_names",
     # a local ComfyDeploy
     "Sandbox",
     "Knobs",
@@ -102,7 +107,9 @@ _LATER = {
     "TABLES": "comfynb.frames.schema",
     "WorkflowsService": "comfynb.services.workflows",
     "ComfyUIService": "comfynb.services.comfyui",
-    "standardize_workflow_name": "comfynb.rules.naming",
+    "standardize_workflow_name": "comfynb.standardizing",
+    "NamesTable": "comfynb.rules.names_table",
+    "example_names": "comfynb.names_files",
     "Sandbox": "comfynb.sandbox",
     "Knobs": "comfynb.sandbox",
 }

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from comfynb.errors import ConfigurationError
-from comfynb.rules.names_table import MOST_TOLD, NO_NAMES, NamesTable, Problem, checked_names, told_problems
+from comfynb.rules.names_table import (
+    MOST_TOLD,
+    NO_NAMES,
+    SOURCES,
+    NameRow,
+    NamesTable,
+    Problem,
+    checked_names,
+    told_problems,
+)
 from comfynb.rules.text import tidy
 from comfynb.rules_files import RulesFile, Watched, find_rules_file
 
@@ -91,6 +104,71 @@ def read_names(path: str | Path) -> NamesTable:
         # The others are only counted.
         raise ConfigurationError(told_problems(lines + [""] * (len(problems) - len(lines))))
     return table
+
+
+def save_names(path: str | Path, rows: Mapping[str, NameRow]) -> Path:
+    """Write rows into a file of names; comments, and rows that are not among these, stay as they are.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file, which need not be there yet.
+    rows : mapping of str to NameRow
+        By standard name, all that the file is to say of it.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. It was not written if it said all that before.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file that is there, or what would come of it, is no good file of names; it stays as it was.
+    """
+    import tomlkit
+
+    path = Path(path).expanduser().resolve()
+    standing = read_names(path).rows if path.exists() else {}
+    changed = {name: row for name, row in rows.items() if standing.get(name) != row}
+    if not changed:
+        return path
+    wanted = NamesTable({**standing, **rows})  # what is wrong with it is told before anything is written
+    document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
+    if "names" not in document:
+        document.append("names", tomlkit.table(is_super_table=True))
+    tables: Any = document["names"]
+    for name, row in changed.items():
+        content: dict[str, Any] = {"aliases": list(row.aliases)} if row.aliases else {}
+        content.update({source: called for source in SOURCES if (called := getattr(row, source)) is not None})
+        if isinstance(tables.get(name), dict):
+            for key in [key for key in tables[name] if key not in content]:
+                del tables[name][key]
+            for key, value in content.items():
+                if tables[name].get(key) != value:
+                    tables[name][key] = value
+        else:
+            tables[name] = content
+    text = tomlkit.dumps(document)
+    if checked_names(tomllib.loads(text).get("names", {}))[0] != wanted:
+        raise ConfigurationError(f"{path.name} is written in a way that cannot be added to; put the rows in by hand.")
+    _put(path, text)
+    return path
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it meanwhile sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path.name} cannot be written: {error.strerror}.") from None
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def example_names() -> NamesTable:

@@ -7,6 +7,7 @@ from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
+from comfynb.frames.names import names_frame, standard_names_frame
 from comfynb.frames.outputs import outputs_frame
 from comfynb.frames.routes import routes_frame, rule_problems_frame
 from comfynb.frames.routing_plan import load_frame, plan_frame_of
@@ -27,11 +28,13 @@ __all__ = [
     "inputs_frame",
     "load_frame",
     "machines_frame",
+    "names_frame",
     "outputs_frame",
     "routes_frame",
     "rule_problems_frame",
     "plan_frame_of",
     "runs_frame",
+    "standard_names_frame",
     "timeline_frame",
     "versions_frame",
     "workflows_frame",

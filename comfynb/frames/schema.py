@@ -374,6 +374,38 @@ _EXPLORE = Table(
     "one row per path pattern that was asked for, with a GET.",
 )
 
+_NAMES = Table(
+    "names",
+    (
+        Column("name", "str", "name of the workflow in the API; NA if only the database has it"),
+        Column("id", "str", "id of the workflow"),
+        Column("database_name", "str", "name in the database; NA if only the API has it, or if several may be it"),
+        Column("standard_name", "str", "standard name, by the table of names and the rule"),
+        Column("match", "str", "how they were matched: exact, case, rule, alias, fuzzy (only a suggestion) or none"),
+        Column("score", "Float64", "likeness of the standard names of a fuzzy match, up to 100"),
+        Column(
+            "notes",
+            "object",
+            "case, separators, words, version suffix, characters: in what they differ; collision: others have that "
+            "standard name; duplicate: the database has it several times; only on one side",
+        ),
+    ),
+    "one row per pair of names, and per name without a partner, by standard name.",
+)
+
+_STANDARD_NAMES = Table(
+    "standard_names",
+    (
+        Column("name", "str", "name of the workflow, as it is on the server"),
+        Column("id", "str", "id of the workflow"),
+        Column("standard_name", "str", "standard name; NA if it has neither letter nor digit, and no alias"),
+        Column("origin", "str", "what decides it: the rule, or an alias of the table of names"),
+        Column("database_name", "str", "what the table of names says that the database calls it"),
+        Column("collides_with", "object", "pairs (name, id) of other workflows that have this standard name"),
+    ),
+    "one row per workflow, by standard name.",
+)
+
 TABLES: Final[dict[str, Table]] = {
     table.kind: table
     for table in (
@@ -392,6 +424,8 @@ TABLES: Final[dict[str, Table]] = {
         _ROUTING_LOAD,
         _TIMELINE,
         _EXPLORE,
+        _NAMES,
+        _STANDARD_NAMES,
     )
 }
 """Every table, by its kind."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from comfynb.errors import ConfigurationError, InputError
 from comfynb.rules.lookup import nearest
-from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.rules.naming import display_name, standardize_all, standardize_workflow_name
 from comfynb.rules.text import tidy
 
 __all__ = [
@@ -102,7 +102,7 @@ class NamesTable:
 
     __slots__ = ("__weakref__", "_meaning", "_rows")
 
-    def __init__(self, rows: Mapping[str, Iterable[str] | Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, rows: Mapping[str, Iterable[str] | Mapping[str, Any] | NameRow] | None = None) -> None:
         read, meaning, problems = _read(rows or {}, ())
         if problems:
             raise ConfigurationError(told_problems([f"{'.'.join(p.keys)}: {p.what}" for p in problems]))
@@ -130,6 +130,16 @@ class NamesTable:
             return meant
         return self._meaning.get(by_rule, by_rule)
 
+    def standardize_all(self, names: Sequence[str]) -> list[str | None]:
+        """Return the standard names of many names, and None for those that have none."""
+        found = standardize_all(names)
+        if not self._meaning:
+            return found
+        return [
+            self._meaning.get(display_name(name)) if standard is None else self._meaning.get(standard, standard)
+            for name, standard in zip(names, found, strict=True)
+        ]
+
     def renames(self, name: str) -> bool:
         """Whether the table, and not the rule, decides what is the standard name of this."""
         try:
@@ -152,6 +162,12 @@ class NamesTable:
         aliases = ["makeimage"]
         """
         return "\n".join(_row_toml(name, row) for name, row in self._rows.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamesTable) and (self is other or self._rows == other._rows)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._rows))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -319,7 +335,7 @@ def _read_row(row: Any, path: tuple[str, ...], problems: list[Problem]) -> NameR
             sources[source] = called
         elif called is not None:
             problems.append(Problem((*path, source), f"{_shown(called)} is no text."))
-    if not row or (not aliases and row.keys() == {"aliases"}):
+    if not any(row.values()) and row.keys() <= {"aliases"}:
         problems.append(Problem(path, "it says nothing; give aliases, or what it is called in api or database."))
     return NameRow(tuple(kept), **sources)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from comfynb.errors import InputError
 
-__all__ = ["display_name", "standardize_workflow_name"]
+__all__ = ["display_name", "standardize_all", "standardize_workflow_name"]
 
 _NOT_ASCII_WORD: Final = re.compile(r"[^a-z0-9]+")
+_ASCII_LINES: Final = {code: "_" for code in range(128) if not chr(code).isalnum() and chr(code) != "\n"}
+"""What each character of ASCII becomes where names are the lines of a text."""
 
 # Marks that NFKC makes of letters: the Greek iota subscript, Arabic vowel signs, kana voicing marks. They count as
 # letters, so that every name with a letter has a standard name.
@@ -58,6 +61,37 @@ def standardize_workflow_name(name: str | None) -> str:
         shown = name if len(name) <= 40 else name[:40] + "…"
         raise InputError(f"The name {shown!r} has no standard form: it has neither a letter nor a digit.")
     return standard
+
+
+def standardize_all(names: Iterable[str]) -> list[str | None]:
+    """Return the standard names of many names, and None for those that have none; much faster than one by one.
+
+    Examples
+    --------
+    >>> standardize_all(["Text to Image", "→ ★", "Größe"])
+    ['text_to_image', None, 'größe']
+    """
+    given = list(names)
+    # Names in ASCII, which nearly all are, become standard as the lines of one text.
+    plain = [name for name in given if name.isascii() and "\n" not in name]
+    text = "\n".join(plain).lower().translate(_ASCII_LINES)
+    while "__" in text:
+        text = text.replace("__", "_")
+    lines = iter(text.replace("_\n", "\n").replace("\n_", "\n").strip("_").split("\n"))
+    found: list[str | None] = []
+    for name in given:
+        if name.isascii() and "\n" not in name:
+            found.append(next(lines) or None)
+        else:
+            found.append(_standardize_one(name))
+    return found
+
+
+def _standardize_one(name: str) -> str | None:
+    try:
+        return standardize_workflow_name(name)
+    except InputError:
+        return None
 
 
 def display_name(name: str | None) -> str:

@@ -10,6 +10,7 @@ from comfynb.face import Twin
 from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.run import Run
+from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 
 
@@ -65,6 +66,11 @@ class AsyncWorkspace(Twin):
     def routing(self) -> Twin:
         """The coroutine functions of `ws.routing`."""
         return WorkspaceRouting(self._core).aio
+
+    @property
+    def names(self) -> Twin:
+        """The twin of `ws.names`: ``await ws.aio.names.compare(database)``."""
+        return WorkspaceNames(self._core).aio
 
     async def __aenter__(self) -> Self:
         return self

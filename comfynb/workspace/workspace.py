@@ -20,6 +20,7 @@ from comfynb.services.flight import Flight
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.facts import workspace_facts
+from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 from comfynb.workspace.telling import show_route
 
@@ -61,6 +62,11 @@ class Workspace:
         self._core = core
         self._face = core.face
         self._sandbox = sandbox
+
+    @property
+    def names(self) -> WorkspaceNames:
+        """What workflows are called: standard names, comparison with a database, the table of names."""
+        return WorkspaceNames(self._core)
 
     @property
     def aio(self) -> AsyncWorkspace:

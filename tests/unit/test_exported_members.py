@@ -31,6 +31,7 @@ HEAVY = (
     "PIL",
     "nest_asyncio",
     "rapidfuzz",
+    "tomlkit",
     "comfynb.sandbox",
     "comfynb.cli",
 )

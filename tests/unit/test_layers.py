@@ -29,6 +29,7 @@ ONLY_IN = {
     "uvicorn": set(),
     "rapidfuzz": set(),
     "starlette": set(),
+    "tomlkit": set(),
 }
 """Where a framework may be imported when a module is; elsewhere it is imported when it is needed, if at all."""
 
