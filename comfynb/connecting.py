@@ -16,6 +16,7 @@ from comfynb.face import Face
 from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.routing import RulesGiven, RulesSource
 from comfynb.services.workflows import Times, WorkflowsService
 from comfynb.settings import read_settings
 from comfynb.workspace import Workspace
@@ -32,6 +33,7 @@ def connect(
     loop: str | None = None,
     webhook: str | None = None,
     names: NamesOption = None,
+    routing: RulesGiven = None,
     timeout: float = 60.0,
     retries: int = 4,
     cache_ttl: float = 300.0,
@@ -41,7 +43,8 @@ def connect(
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
     What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
-    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`.
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
+    `COMFYNB_ROUTING`.
 
     Parameters
     ----------
@@ -61,6 +64,9 @@ def connect(
         A file of names that mean others, or a table; False for none. None looks for ``workflow-names.toml`` from the
         working directory upwards to the project's folder, there also in ``config``, then in the user's configuration
         folder. It is read again when it changes.
+    routing : str, pathlib.Path, mapping or bool, optional
+        The routing rules: a TOML file, or what one would say. By default the file that `COMFYNB_ROUTING` names, else
+        the nearest ``workflow-machine-routing.toml``; False takes none.
     timeout : float
         Seconds for one try of a request; a submit is given 90 more to be answered.
     retries : int
@@ -107,9 +113,11 @@ def connect(
             started = sandbox = Sandbox()
             started.start()
         url, api_key = sandbox.url, sandbox.api_key
+    rules = RulesSource(routing, named=settings.routing)
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
     client = open_client(url, api_key, limits=limits, settings=settings)
-    workflows = WorkflowsService(client, Cache(), Times(cache_ttl, machines_ttl), names=known_names)
+    times = Times(cache_ttl, machines_ttl)
+    workflows = WorkflowsService(client, Cache(), times, names=known_names, routing=rules)
     service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
     core = Core(service, Face(runner), started)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.

@@ -7,7 +7,9 @@
     ├── SchemaDriftWarning      an answer lacks or changes something that comfynb relies on
     ├── StalledRunWarning       a run does not change any more; its outputs are handed over
     ├── PartialResultWarning    a table is complete but for what the server could not give
-    └── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
+    ├── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
+    └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
+        └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
 
 Use the standard `warnings` filters to silence one or to turn it into an error.
 
@@ -21,8 +23,10 @@ from __future__ import annotations
 
 __all__ = [
     "ComfyWarning",
+    "MisroutedRunWarning",
     "PartialResultWarning",
     "RecoveredSubmitWarning",
+    "RoutingWarning",
     "SchemaDriftWarning",
     "StalledRunWarning",
     "UnknownStatusWarning",
@@ -51,3 +55,11 @@ class PartialResultWarning(ComfyWarning):
 
 class RecoveredSubmitWarning(ComfyWarning):
     """A submit got no usable answer, and its run was found in the run list."""
+
+
+class RoutingWarning(ComfyWarning):
+    """A run goes where no rule sends it, or to another machine since the first could not take it."""
+
+
+class MisroutedRunWarning(RoutingWarning):
+    """A run was sent to one machine, and the server says that it runs on another."""

@@ -147,6 +147,7 @@ class Machine(Model):
     status: str | None = None
     gpu: str | None = None
     deleted: bool | None = None
+    disabled: bool | None = None
     endpoint: str | None = None
     created_at: Time = None
     updated_at: Time = None

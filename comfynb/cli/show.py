@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from comfynb.rules.text import tidy
+from comfynb.rules.text import is_unknown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,4 @@ def cell(value: Any) -> str:
     """Return a value as it is shown in a table."""
     if isinstance(value, tuple | list):
         return ", ".join(cell(part) for part in value)
-    # pandas' NA is not to be compared, and it is not worth an import here.
-    unknown = not isinstance(value, str) and str(value) in ("None", "nan", "NaT", "<NA>")
-    return "-" if unknown else tidy(value, 80)
+    return "-" if is_unknown(value) else tidy(value, 80)

@@ -23,6 +23,7 @@ def workflow(
     environment: str | None = typer.Option(None, help="Which deployment; production by default."),
     version: str | None = typer.Option(None, help="Another version, by number or id."),
     machine: str | None = typer.Option(None, help="Another machine, by name or id."),
+    route: bool = typer.Option(True, "--route/--no-route", help="Whether routing rules choose the machine."),
     execute: bool = typer.Option(False, "--execute", help="Submit it, and wait for it. Without this nothing is sent."),
     download: Path | None = typer.Option(None, metavar="DIR", help="Save what the run makes into this folder."),
     timeout: float = typer.Option(1800.0, help="Seconds to wait for the run."),
@@ -43,6 +44,7 @@ def workflow(
         _make(download)
     with connect() as ws:
         options: dict[str, Any] = {"environment": environment, "version": version, "machine": machine}
+        options["route"] = None if route else False
         prepared = ws.prepare(name, inputs, **options)
         if not execute:
             if as_json:
@@ -51,7 +53,8 @@ def workflow(
                 _show(prepared)
             return 0 if prepared.ok else 2 if prepared.problems else 1
         prepared.check()  # before anything is sent, since only the good inputs go on from here
-        show.line(f"{prepared.name} runs on {prepared.route}.", err=True)
+        if prepared.routed is None:  # else submit() says it
+            show.line(f"{prepared.name} runs on {prepared.route}.", err=True)
         run = ws.submit(name, prepared.inputs.send, **options)
         show.line(f"run {run.id}", err=True)
         late = None
@@ -106,6 +109,7 @@ def _prepared(prepared: Prepared) -> dict[str, Any]:
     return {
         "workflow": prepared.name,
         "route": prepared.route,
+        "routed": prepared.routed.sentence if prepared.routed is not None else None,
         "machine": prepared.machine_name,
         "gpu": prepared.gpu,
         "price_per_second": prepared.price,

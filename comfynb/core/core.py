@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core.objects import Objects
+from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
 from comfynb.face import Face
 from comfynb.rules.given import given_inputs
@@ -40,6 +41,8 @@ class Core:
         What plural nouns read.
     objects : Objects
         What singular nouns read.
+    routes : Routes
+        What `ws.routing` reads.
     last_run : Run or None
         The handle of the run that was submitted last.
     """
@@ -50,6 +53,7 @@ class Core:
         self.face = face
         self.tables = Tables(service)
         self.objects = Objects(self.catalogue)
+        self.routes = Routes(self.catalogue)
         self.last_run: Run | None = None
         self._sandbox = sandbox
 
@@ -65,6 +69,7 @@ class Core:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | bool | None = None,
+        route: bool | None = None,
         **more: Any,
     ) -> Prepared:
         """Show what a submit would send: inputs, problems, deployment, version, machine, price. Submits nothing.
@@ -85,6 +90,7 @@ class Core:
             version=version,
             machine=machine,
             webhook=webhook,
+            route=route,
         )
 
     async def submit(self, workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
@@ -97,7 +103,7 @@ class Core:
         handles: list[Run] = []
 
         def landed(taken: Submitted) -> None:
-            self.last_run = Run(self, taken.run_id, prepared=prepared, trouble=taken.trouble)
+            self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
             handles.append(self.last_run)
 
         flight.landed = landed

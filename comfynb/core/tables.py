@@ -19,6 +19,9 @@ from comfynb.services.references import reference
 if TYPE_CHECKING:
     import pandas as pd
 
+_NEWEST = 100
+"""Runs of each workflow that its success is told by."""
+
 
 class Tables:
     """Reads, and makes tables of it; of the same answers a table is made once.
@@ -158,16 +161,39 @@ class Tables:
 
         return self._sourced(inputs_frame(definitions))
 
-    async def catalog(self, *, refresh: bool = False) -> pd.DataFrame:
+    async def catalog(self, *, runs: bool = False, refresh: bool = False) -> pd.DataFrame:
         """Return one row a workflow, with its deployments, inputs, outputs, machine and problems, from its graph.
 
         A workflow without a deployment costs one request the first time, for its newest version.
 
+        Parameters
+        ----------
+        runs : bool
+            Also tell its last run, and how many of its newest 100 runs ended well. That is asked of the server each
+            time, with one light request for each workflow, since the API has no list of all runs.
+        refresh : bool
+            Ask the server even if the answer is known.
+
         Returns
         -------
         pandas.DataFrame
-            ``comfynb.TABLES["catalog"].describe()`` tells the columns.
+            ``comfynb.TABLES["catalog"].describe()`` tells the columns, `TABLES["catalog_runs"]` those with runs.
         """
+        frame = await self._catalog(refresh)
+        if not runs:
+            return frame
+        newest: dict[str, list[ListedRun]] = {}
+
+        async def read(workflow: Workflow) -> tuple[str, list[ListedRun]]:
+            return workflow.id, await self._catalogue.client.workflow_runs_v2(workflow.id, limit=_NEWEST)
+
+        async for part in of_each(await self._catalogue.workflows.all(), read, what="runs"):
+            newest.update(part)
+        from comfynb.frames.catalog import catalog_runs_frame
+
+        return catalog_runs_frame(frame, newest)
+
+    async def _catalog(self, refresh: bool) -> pd.DataFrame:
         catalogue = self._catalogue
         workflows, listed, machines = await together(
             catalogue.workflows.entry(refresh=refresh),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from comfynb.rules.text import tidy
+from comfynb.rules.text import is_unknown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def _line(cells: Any) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(_cell(part) for part in value)
-    if value is None or value != value or str(value) == "<NA>":
+    if is_unknown(value):
         return ""
     text = tidy(str(value), 400)
     for sign in "\\|*_`[]":

@@ -30,6 +30,9 @@ def prepared_card(prepared: Prepared) -> Card:
     webhook = None if prepared.webhook is None else bare_url(prepared.webhook) or "set"
     sections: list[Section] = [_inputs(prepared)]
     sections.append(Notes(prepared.blockers, "bad"))
+    routed = prepared.routed
+    if routed is not None and routed.ok:
+        sections.append(Notes((routed.sentence,), "warn" if routed.announced else "plain"))
     sections.append(Notes(prepared.notes))
     subject = quoted(prepared.workflow.name, prepared.workflow.id)
     if prepared.ok:

@@ -41,6 +41,8 @@ class WorkspaceFacts:
         When the oldest of that was read.
     webhook : str or None
         The URL that the server is asked to call for each run.
+    routing : str or None
+        What is known of the routing rules; None without any.
     last_run : str or None
         The id of the last run that was submitted here.
     trouble : str or None
@@ -57,6 +59,7 @@ class WorkspaceFacts:
     machines: Mapping[str, int] | None = None
     as_of: datetime | None = None
     webhook: str | None = None
+    routing: str | None = None
     last_run: str | None = None
     trouble: str | None = None
 
@@ -98,6 +101,7 @@ def workspace_card(facts: WorkspaceFacts) -> Card:
             ("has", ", ".join(things)),
             ("machines", _machines(facts.machines)),
             ("read", moment(facts.as_of)),
+            ("routing", facts.routing),
             ("webhook", None if facts.webhook is None else bare_url(facts.webhook) or "set"),
             ("last run", facts.last_run),
         ),

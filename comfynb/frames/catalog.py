@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import pandas as pd
 
-from comfynb.api.models import Deployment, Machine, Version, Workflow
+from comfynb.api.models import Deployment, ListedRun, Machine, Version, Workflow
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
 from comfynb.frames.workflows import standard_name_or_none
@@ -18,10 +18,11 @@ from comfynb.rules.graph import GraphFacts, describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.names_table import NO_NAMES, NamesTable
 from comfynb.rules.naming import display_name
+from comfynb.rules.status import is_terminal
 from comfynb.rules.text import tidy
 from comfynb.services.isolation import BrokenDeployment, DeploymentList
 
-__all__ = ["catalog_frame"]
+__all__ = ["catalog_frame", "catalog_runs_frame"]
 
 _BAD_STATUSES: Final = frozenset({"paused", "error"})
 _PLACES: Final = {environment: place for place, environment in enumerate(ENVIRONMENTS)}
@@ -119,6 +120,51 @@ def catalog_frame(
         source=source,
         as_of=as_of,
     )
+
+
+def catalog_runs_frame(catalog: pd.DataFrame, runs: Mapping[str, Sequence[ListedRun]]) -> pd.DataFrame:
+    """Return a catalog with how the newest runs of each workflow ended.
+
+    Parameters
+    ----------
+    catalog : pandas.DataFrame
+        As `catalog_frame` makes it.
+    runs : mapping of workflow id to sequence of ListedRun
+        The newest runs of each; one that is missing is not known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as `TABLES["catalog_runs"]` declares them.
+
+    Examples
+    --------
+    >>> table = catalog_frame([Workflow(id="w1", name="a")], DeploymentList(()))
+    >>> runs = [ListedRun(status="running"), ListedRun(status="failed"), ListedRun(status="success")]
+    >>> catalog_runs_frame(table, {"w1": runs})[["last_status", "success_rate"]].to_dict("records")
+    [{'last_status': 'running', 'success_rate': 0.5}]
+    """
+    ids = catalog["id"].tolist()
+    newest = [max(rows, key=_made) if (rows := runs.get(each)) else None for each in ids]
+    ended = [None if (rows := runs.get(each)) is None else [r for r in rows if is_terminal(r.status)] for each in ids]
+    made = frame(
+        TABLES["catalog_runs"],
+        {
+            **{name: catalog[name].tolist() for name in TABLES["catalog"].names()},
+            "last_run": [run.created_at if run is not None else None for run in newest],
+            "last_status": [run.status if run is not None else None for run in newest],
+            "ended_runs": [None if rows is None else len(rows) for rows in ended],
+            "success_rate": [
+                sum(row.status == "success" for row in rows) / len(rows) if rows else None for rows in ended
+            ],
+        },
+    )
+    made.attrs = {**catalog.attrs, "kind": "catalog_runs"}
+    return made
+
+
+def _made(run: ListedRun) -> datetime:
+    return run.created_at or datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,6 +277,76 @@ _CATALOG = Table(
     "one row per workflow, as its production deployment runs it (else its first deployment, else its newest version).",
 )
 
+_ROUTES = Table(
+    "routes",
+    (
+        Column("name", "str", "name of the workflow, as it is shown"),
+        Column("id", "str", "id of the workflow"),
+        Column("standard_name", "str", "standard spelling of the name; NA if it has neither letter nor digit"),
+        Column("rule", "str", "the rule that holds for it: a standard name or a glob; NA if none does"),
+        Column("environment", "str", "the environment whose deployment is meant; NA without a deployment"),
+        Column("machine", "str", "name of the machine it would run on; NA if none can take it"),
+        Column("machine_id", "str", "id of that machine"),
+        Column("gpu", "str", "the GPU it would run on, where that is known"),
+        Column("by", "str", "how it gets there: deployment, or version (sent to the machine by itself)"),
+        Column("decided", "str", "what decided: rule, default, any-ready, deployment or no rule"),
+        Column("ok", "boolean", "whether it can run"),
+        Column("passed_over", "object", "why each machine before that one could not take it"),
+        Column("sentence", "str", "all of it in words"),
+        Column("deployment_id", "str", "id of the deployment it goes through"),
+        Column("version_id", "str", "id of the version that runs; NA for the newest"),
+    ),
+    "one row per workflow: where it would run now, and why.",
+)
+
+_RULE_PROBLEMS = Table(
+    "rule_problems",
+    (
+        Column("problem", "str", "what is wrong, with file and line in front"),
+        Column("serious", "boolean", "whether it has to be put right; else it is only good to know"),
+    ),
+    "one row per problem of the routing rules.",
+)
+
+_CATALOG_RUNS = Table(
+    "catalog_runs",
+    (
+        *_CATALOG.columns,
+        Column("last_run", _TIME, "when its newest run was made"),
+        Column("last_status", "str", "status of that run"),
+        Column("ended_runs", "Int64", "how many of its newest 100 runs have ended", "rows"),
+        Column("success_rate", "Float64", "share of those that ended well, 0 to 1; NA if none has ended"),
+    ),
+    "the catalog, with how the newest runs of each workflow ended.",
+)
+
+_ROUTING_PLAN = Table(
+    "routing_plan",
+    (
+        Column("kind", "str", "workflow types, inputs or edge cases"),
+        Column("case", "str", "what is tested"),
+        Column("expected", "str", "what should be seen; NA if it was not run"),
+        Column("seen", "str", "what was seen, or why it was not run"),
+        Column("verdict", "str", "passed, failed, sandbox only or not run"),
+    ),
+    "one row per case of the testing plan of routing.",
+)
+
+_ROUTING_LOAD = Table(
+    "routing_load",
+    (
+        Column("what", "str", "decisions or runs"),
+        Column("at_once", "Int64", "threads, or runs submitted at the same time"),
+        Column("number", "Int64", "how many there were", "rows"),
+        Column("seconds", "Float64", "how long all of them took", "seconds"),
+        Column("per_second", "Float64", "how many a second"),
+        Column("median_ms", "Float64", "how long a single one took typically", "milliseconds"),
+        Column("p95_ms", "Float64", "the 95th percentile of that", "milliseconds"),
+        Column("wrong", "Int64", "how many went elsewhere than the rules say, or failed", "rows"),
+    ),
+    "one row per measurement under load.",
+)
+
 _TIMELINE = Table(
     "timeline",
     (
@@ -347,6 +417,11 @@ TABLES: Final[dict[str, Table]] = {
         _RUNS,
         _OUTPUTS,
         _CATALOG,
+        _CATALOG_RUNS,
+        _ROUTES,
+        _RULE_PROBLEMS,
+        _ROUTING_PLAN,
+        _ROUTING_LOAD,
         _TIMELINE,
         _EXPLORE,
         _NAMES,

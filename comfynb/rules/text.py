@@ -62,6 +62,18 @@ def tidy(value: object, width: int | None = LONGEST) -> str:
     return _shorten(text, width, cut)
 
 
+def is_unknown(value: object) -> bool:
+    """Whether a cell of a table is not known: None, NaN, NaT or NA, but no text that says so.
+
+    Examples
+    --------
+    >>> is_unknown(None), is_unknown(float("nan")), is_unknown("nan"), is_unknown(("a",))
+    (True, True, False, False)
+    """
+    # pandas' NA is not to be compared, and rules do without pandas.
+    return value is None or (not isinstance(value, str | tuple | list) and str(value) in ("nan", "NaT", "<NA>"))
+
+
 def display_width(text: str) -> int:
     """Return how many columns of a terminal a text takes: wide characters take two, combining ones none.
 

@@ -114,14 +114,15 @@ def progress_for(title: str, wanted: bool | None = None) -> Progress:
     """
     if wanted is False:
         return Silent()
-    if _in_kernel():
+    if in_kernel():
         return Notebook(title)
     if sys.stderr is not None and sys.stderr.isatty():
         return Terminal(title)
     return Silent()
 
 
-def _in_kernel() -> bool:
+def in_kernel() -> bool:
+    """Whether this runs in the kernel of a notebook."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and getattr(shell, "kernel", None) is not None

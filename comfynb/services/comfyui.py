@@ -16,6 +16,7 @@ from comfynb.services.prepared import Prepared
 from comfynb.services.preparing import Preparer, choose_webhook
 from comfynb.services.provenance import Provenance
 from comfynb.services.results import ResultFile
+from comfynb.services.routed import submit_routed
 from comfynb.services.submitting import Submitter
 from comfynb.services.uploading import upload
 from comfynb.services.watching import Watch
@@ -87,6 +88,7 @@ class ComfyUIService:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | bool | None = None,
+        route: bool | None = None,
     ) -> Prepared:
         """Decide and check what a submit would send, and send nothing.
 
@@ -104,6 +106,8 @@ class ComfyUIService:
             Another machine than the deployment's.
         webhook : str or bool, optional
             URL for the server to call; None or True takes the connection's, False none.
+        route : bool, optional
+            None routes it by the rules if there are any, unless a machine is named; False does not; True insists.
 
         Raises
         ------
@@ -112,13 +116,19 @@ class ComfyUIService:
         """
         url = choose_webhook(webhook, self.webhook)
         return await self._preparer.prepare(
-            workflow, inputs, environment=environment, version=version, machine=machine, webhook=url
+            workflow, inputs, environment=environment, version=version, machine=machine, webhook=url, route=route
         )
 
     # -- a run --------------------------------------------------------------------------------------------------
 
     async def submit(self, prepared: Prepared, flight: Flight | None = None) -> Submitted:
-        """Submit what was prepared, exactly once. See `Submitter.submit` for the errors, and for being cancelled."""
+        """Submit what was prepared, exactly once. See `Submitter.submit` for the errors, and for being cancelled.
+
+        A run that the rules route goes by what the machines say of themselves at that moment, so it may go to another
+        one than it was prepared for; `Submitted.prepared` is what was sent.
+        """
+        if prepared.routed is not None:
+            return await submit_routed(self, self._preparer, prepared, flight)
         if prepared.machine_id is None:
             raise RoutingError(f"{prepared.name} has no machine; say which with machine=.")
         return await self.submitter.submit(prepared, flight)
@@ -131,6 +141,7 @@ class ComfyUIService:
         inputs: Mapping[str, Any] | None = None,
         workflow: Any = None,
         webhook: str | bool | None = None,
+        route: bool | None = None,
     ) -> str:
         """Submit a run and return its id.
 
@@ -145,7 +156,7 @@ class ComfyUIService:
             Values by input name; checked before anything is sent.
         workflow : str, object or row, optional
             A workflow or a deployment, by name or otherwise.
-        webhook : str or bool, optional
+        webhook, route
             As in `prepare`.
 
         Notes
@@ -157,7 +168,7 @@ class ComfyUIService:
         if (deployment_id is None) == (workflow is None):
             raise InputError("Give either deployment_id= or workflow=.")
         what = workflow if deployment_id is None else await self.workflows.get_deployment_by_id(deployment_id)
-        prepared = await self.prepare(what, inputs, machine=machine_id, webhook=webhook)
+        prepared = await self.prepare(what, inputs, machine=machine_id, webhook=webhook, route=route)
         return (await self.submit(prepared)).run_id
 
     @property

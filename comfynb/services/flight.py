@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from comfynb.services.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +22,13 @@ class Submitted:
         Its id.
     trouble : str or None
         What went wrong with the submit, when the run was found in the run list; None when all went well.
+    prepared : Prepared or None
+        What was sent; it need not be what was asked for, since a run may have been routed anew.
     """
 
     run_id: str
     trouble: str | None = None
+    prepared: Prepared | None = field(default=None, compare=False, repr=False)
 
 
 class Flight:

@@ -12,6 +12,7 @@ from comfynb.api.routes import Route
 from comfynb.errors import RoutingError
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.naming import display_name
+from comfynb.rules.routing import Route as MachineRoute
 from comfynb.rules.validation import MergedInputs, check_problems
 
 UNAVAILABLE: Mapping[str, str] = {
@@ -50,6 +51,8 @@ class Prepared:
         US dollars a second of the GPU; None when unknown. What a run costs in the end is the server's to say.
     webhook : str or None
         URL that the server would call.
+    routed : Route or None
+        How the routing rules chose the machine, with every candidate; None when they did not.
     """
 
     workflow: Workflow
@@ -63,6 +66,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     price: float | None = None
     webhook: str | None = None
+    routed: MachineRoute | None = None
 
     @property
     def name(self) -> str:

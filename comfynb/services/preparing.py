@@ -12,11 +12,17 @@ from comfynb.rules.graph import describe_graph
 from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.naming import display_name
 from comfynb.rules.pricing import price_per_second
+from comfynb.rules.routing import Route, RoutingRules
 from comfynb.services.cache import together
 from comfynb.services.catalogue.inputs import definitions_of, merge
 from comfynb.services.prepared import UNAVAILABLE, Prepared
 from comfynb.services.workflows import WorkflowsService
 from comfynb.settings import check_webhook
+
+PASSED_BY = (
+    "The deployment is passed by, since it would run its own version on its own machine; the run will not be listed "
+    "under it."
+)
 
 
 class Preparer:
@@ -40,11 +46,13 @@ class Preparer:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | None = None,
+        route: bool | None = None,
     ) -> Prepared:
         """See `ComfyUIService.prepare`; here `webhook` is the URL that will be sent."""
         catalogue = self._catalogue
+        rules = catalogue.routing.asked(route, machine)
         await together(catalogue.workflows.entry(), catalogue.deployments.listed(), catalogue.machines.entry())
-        deployment, owner = await self._meant(workflow, environment)
+        deployment, owner, environment = await self._meant(workflow, environment, rules)
         notes: list[str] = []
         if deployment is not None:
             pinned, home = await catalogue.versions.pinned(deployment), deployment.machine_id
@@ -57,33 +65,85 @@ class Preparer:
         chosen = pinned if version is None else await catalogue.versions.one(owner, version)
         target = home if machine is None else (await catalogue.machines.find(machine)).id
         through = deployment if chosen.id == pinned.id and target == home else None
-        if deployment is not None and through is None:
-            notes.append(
-                "The deployment is passed by, since it would run its own version on its own machine; the run will not "
-                "be listed under it."
-            )
         machines = {m.id: m for m in await catalogue.machines.all()}
-        spot = machines.get(target or "")
         definitions = _definitions(deployment if chosen.id == pinned.id else None, chosen)
         merged = merge(definitions, inputs or {})
         found = Prepared(
             workflow=owner,
             deployment=through,
             version=chosen,
-            machine=spot,
+            machine=machines.get(target or ""),
             machine_id=target,
             definitions=definitions,
             inputs=merged,
-            blockers=tuple(_blockers(spot, target, machines)),
+            blockers=tuple(_blockers(machines.get(target or ""), target, machines)),
             notes=(*notes, *_warnings(chosen), *merged.notes),
             webhook=webhook,
         )
-        gpu = found.gpu
-        price = price_per_second(gpu, await catalogue.machines.prices()) if gpu else None
-        return replace(found, price=price)
+        if rules is not None:
+            routed = await catalogue.routing.decide(
+                rules, owner, deployment, environment=environment, other_version=chosen.id != pinned.id
+            )
+            found = await self._routed(found, routed)
+        if deployment is not None and found.deployment is None:
+            found = replace(found, notes=(PASSED_BY, *found.notes))
+        return await self._priced(found)
 
-    async def _meant(self, workflow: Any, environment: str | None) -> tuple[Deployment | None, Workflow]:
-        """Return the deployment, if there is one, and the workflow that are meant."""
+    async def renewed(self, prepared: Prepared, without: frozenset[str] = frozenset()) -> Prepared:
+        """Return a run that was routed as it would go now: by what machines say of themselves in these seconds.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            What was prepared, with a route. Its inputs and its version stay.
+        without : frozenset of str
+            Ids of machines that refused it.
+        """
+        before = prepared.routed
+        if before is None:
+            return prepared
+        catalogue = self._catalogue
+        home: Any = before.home
+        moved = False
+        if prepared.deployment is not None and before.home is not None:
+            # Somebody may have moved it meanwhile: then it would run elsewhere, or something else.
+            now = await catalogue.deployments.newest(prepared.deployment.id)
+            moved = now.workflow_version_id != before.home.workflow_version_id
+            home = before.home if moved else now
+        routed = await catalogue.routing.decide(
+            before.rules,
+            prepared.workflow,
+            home,
+            environment=before.environment,
+            without=without,
+            other_version=before.other_version or moved,
+            newest=True,
+        )
+        found = await self._routed(prepared, routed)
+        if home is not None and found.deployment is None and PASSED_BY not in found.notes:
+            found = replace(found, notes=(PASSED_BY, *found.notes))
+        return await self._priced(found)
+
+    async def _routed(self, prepared: Prepared, routed: Route) -> Prepared:
+        """Send it where a route goes; where that goes nowhere, say why not."""
+        through: Any = routed.deployment
+        machine: Any = routed.machine
+        if machine is None:
+            machines = {m.id: m for m in await self._catalogue.machines.all()}
+            return replace(
+                prepared, routed=routed, blockers=(f"{routed.sentence} {_choose(machines)}, or route=False.",)
+            )
+        return replace(prepared, deployment=through, machine=machine, machine_id=machine.id, blockers=(), routed=routed)
+
+    async def _priced(self, prepared: Prepared) -> Prepared:
+        gpu = prepared.gpu
+        price = price_per_second(gpu, await self._catalogue.machines.prices()) if gpu else None
+        return replace(prepared, price=price)
+
+    async def _meant(
+        self, workflow: Any, environment: str | None, rules: RoutingRules | None
+    ) -> tuple[Deployment | None, Workflow, str | None]:
+        """Return the deployment, if there is one, the workflow and the environment that are meant."""
         catalogue = self._catalogue
         deployment = await catalogue.deployments.given(workflow)
         if deployment is not None:
@@ -91,9 +151,12 @@ class Preparer:
                 raise NotFoundError(f"The deployment {deployment.id} names no workflow.")
             name = deployment.workflow.name if deployment.workflow is not None else None
             owners = {w.id: w for w in await catalogue.workflows.all()}
-            return deployment, owners.get(deployment.workflow_id) or Workflow(id=deployment.workflow_id, name=name)
+            owner = owners.get(deployment.workflow_id) or Workflow(id=deployment.workflow_id, name=name)
+            return deployment, owner, deployment.environment
         owner = await catalogue.workflows.find(workflow)
-        return await catalogue.deployments.choose(owner, environment), owner
+        if rules is not None:
+            environment = await catalogue.routing.environment(rules, owner, environment)
+        return await catalogue.deployments.choose(owner, environment), owner, environment
 
 
 def choose_webhook(asked: str | bool | None, own: str | None) -> str | None:
@@ -135,9 +198,13 @@ def _warnings(version: Version) -> Sequence[str]:
     return found
 
 
-def _blockers(machine: Machine | None, machine_id: str | None, machines: Mapping[str, Machine]) -> list[str]:
+def _choose(machines: Mapping[str, Machine]) -> str:
     ready = ", ".join(repr(display_name(m.name or m.id)) for m in machines.values() if m.status == "ready")
-    choose = f"Choose another with machine=: {ready}." if ready else "No machine is ready."
+    return f"Choose another with machine=: {ready}" if ready else "No machine is ready"
+
+
+def _blockers(machine: Machine | None, machine_id: str | None, machines: Mapping[str, Machine]) -> list[str]:
+    choose = f"{_choose(machines)}."
     if machine_id is None:
         return [f"It has no machine. {choose}"]
     if machine is None:

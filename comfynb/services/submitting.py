@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -124,6 +124,7 @@ class Submitter:
                 found = await self._recover(prepared, found, before)
             finally:
                 del self._doubtful[flight]
+        found = replace(found, prepared=prepared)
         self.known.add(found.run_id)
         self.last = found
         flight.land(found)

@@ -8,7 +8,7 @@ from typing import Any, Self
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.models import CreatedWorkflow, Deployment, Machine, Version, Workflow
 from comfynb.api.opening import open_client
-from comfynb.errors import AmbiguousNameError, NotFoundError
+from comfynb.errors import AmbiguousNameError, NotFoundError, RoutingError
 from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.validation import MergedInputs
@@ -21,6 +21,7 @@ from comfynb.services.catalogue.source import Source, Times
 from comfynb.services.catalogue.versions import Versions
 from comfynb.services.catalogue.workflows import Workflows
 from comfynb.services.isolation import BrokenDeployment
+from comfynb.services.routing import Routing, RulesGiven, RulesSource
 from comfynb.settings import read_settings
 
 __all__ = ["Times", "WorkflowsService"]
@@ -40,12 +41,15 @@ class WorkflowsService:
     names : str, pathlib.Path, NamesTable or False, optional
         A file of names that mean others, or a table; False for none. Without it, what `COMFYNB_NAMES` names, else the
         nearest `workflow-names.toml`, if there is one.
+    routing : str, pathlib.Path, mapping or bool, optional
+        The routing rules: a file, or what it would say; False for none. Without it, what `COMFYNB_ROUTING` names, else
+        the nearest `workflow-machine-routing.toml`, if there is one.
 
     Attributes
     ----------
     names : comfynb.names_files.NamesInUse
         The names that mean others.
-    workflows, versions, deployments, machines, inputs, changes
+    workflows, versions, deployments, machines, inputs, routing, changes
         Its parts, one noun each; what the methods do is done there.
 
     Notes
@@ -78,18 +82,22 @@ class WorkflowsService:
         times: Times | None = None,
         *,
         names: NamesOption | NamesInUse = None,
+        routing: RulesGiven | RulesSource = None,
     ) -> None:
         self.client = client or open_client()
         self.cache = cache or Cache()
         self.times = times or Times()
         source = Source(self.client, self.cache, self.times)
-        self.names = names if isinstance(names, NamesInUse) else NamesInUse(names, read_settings().names)
+        settings = read_settings()
+        self.names = names if isinstance(names, NamesInUse) else NamesInUse(names, settings.names)
         self.names.get()  # what is wrong with the file is told before anything is asked
         self.workflows = Workflows(source, self.names)
         self.versions = Versions(source, self.workflows)
         self.machines = Machines(source)
         self.deployments = Deployments(source, self.workflows)
         self.inputs = Inputs(self.workflows, self.versions, self.deployments)
+        rules = routing if isinstance(routing, RulesSource) else RulesSource(routing, named=settings.routing)
+        self.routing = Routing(source, self.workflows, self.deployments, self.machines, rules, self.names)
         self.changes = Changes(source, self.workflows, self.versions, self.machines, self.deployments)
 
     async def __aenter__(self) -> Self:
@@ -232,7 +240,21 @@ class WorkflowsService:
         return await self.machines.by_id(machine_id)
 
     async def get_machine_for_workflow(self, workflow: Any, *, environment: str | None = None) -> str | None:
-        """Return the id of the machine on which a workflow runs: its deployment's, else the workflow's own."""
+        """Return the id of the machine on which a workflow runs.
+
+        That is what the routing rules say, if there are any: the first machine of its rule that can take it, else the
+        default machine. Without rules it is its deployment's machine, else the workflow's own.
+
+        Raises
+        ------
+        RoutingError
+            If there are rules, and no machine that they allow can take it.
+        """
+        if self.routing.rules() is not None:
+            route = await self.routing.route(workflow, environment=environment)
+            if route.machine_id is None:
+                raise RoutingError(route.sentence)
+            return route.machine_id
         found = await self.workflows.find(workflow)
         deployment = await self.deployments.choose(found, environment)
         return deployment.machine_id if deployment is not None else found.selected_machine_id

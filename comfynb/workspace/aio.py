@@ -11,6 +11,7 @@ from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.run import Run
 from comfynb.workspace.names import WorkspaceNames
+from comfynb.workspace.routing import WorkspaceRouting
 
 
 class AsyncWorkspace(Twin):
@@ -60,6 +61,11 @@ class AsyncWorkspace(Twin):
             return ended
 
         super().__init__(workspace, "ws", submit=submit, run=run)
+
+    @property
+    def routing(self) -> Twin:
+        """The coroutine functions of `ws.routing`."""
+        return WorkspaceRouting(self._core).aio
 
     @property
     def names(self) -> Twin:

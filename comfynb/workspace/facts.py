@@ -6,7 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from comfynb.core import Core
+from comfynb.display.words import count
 from comfynb.display.workspace import WorkspaceFacts
+from comfynb.errors import ComfyError
 
 
 def workspace_facts(core: Core, *, sandbox: bool, trouble: str | None) -> WorkspaceFacts:
@@ -35,6 +37,18 @@ def workspace_facts(core: Core, *, sandbox: bool, trouble: str | None) -> Worksp
         machines=Counter(machine.status or "unknown" for machine in machines.value) if machines is not None else None,
         as_of=datetime.fromtimestamp(min(times), UTC) if times else None,
         webhook=core.comfyui.webhook,
+        routing=_routing(core),
         trouble=trouble,
         last_run=core.last_run.id if core.last_run else None,
     )
+
+
+def _routing(core: Core) -> str | None:
+    routing = core.catalogue.routing
+    try:
+        rules, path = routing.rules(), routing.origin.path
+    except ComfyError as error:
+        return f"its rules cannot be used: {str(error).splitlines()[0]}"
+    if rules is None:
+        return None
+    return count(len(rules.rules), "rule") + (f" of {path}" if path is not None else "")

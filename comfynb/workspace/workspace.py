@@ -21,6 +21,8 @@ from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.facts import workspace_facts
 from comfynb.workspace.names import WorkspaceNames
+from comfynb.workspace.routing import WorkspaceRouting
+from comfynb.workspace.telling import show_route
 
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
@@ -71,6 +73,11 @@ class Workspace:
         """The methods that ask the server as coroutine functions, for any event loop: ``await ws.aio.catalog()``."""
         return AsyncWorkspace(self, self._core)
 
+    @property
+    def routing(self) -> WorkspaceRouting:
+        """Where workflows run by the rules: ``ws.routing.table()``, ``ws.routing.route("text2img")``."""
+        return WorkspaceRouting(self._core)
+
     # -- tables -------------------------------------------------------------------------------------------------
 
     workflows = reads(_tables, Tables.workflows)
@@ -111,6 +118,7 @@ class Workspace:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | bool | None = None,
+        route: bool | None = None,
         **more: Any,
     ) -> Run:
         """Submit a run, exactly once, and return its handle at once.
@@ -132,6 +140,9 @@ class Workspace:
             Another machine. The server ignores a machine on a deployment's run, so the version is sent there instead.
         webhook : str or bool, optional
             URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none.
+        route : bool, optional
+            Whether the routing rules choose the machine. None does so if there are rules and no machine is named, and
+            shows the route first; False leaves the run where its deployment is; True insists on rules.
         **more
             Values by input name.
 
@@ -140,13 +151,21 @@ class Workspace:
         InputError
             With every problem at once.
         RoutingError
-            If the machine is missing, paused, broken or being built.
+            If the machine is missing, paused, broken or being built, or no machine of the rules can take it.
         SubmitUncertainError
             If no answer came and it is not known whether a run exists.
         """
         prepared = self.prepare(
-            workflow, inputs, environment=environment, version=version, machine=machine, webhook=webhook, **more
+            workflow,
+            inputs,
+            environment=environment,
+            version=version,
+            machine=machine,
+            webhook=webhook,
+            route=route,
+            **more,
         )
+        show_route(prepared)
         flight = Flight()
         with telling_of_submit(prepared.name, flight):
             return self._face.call(lambda: self._core.launch(prepared, flight))
@@ -161,6 +180,7 @@ class Workspace:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | bool | None = None,
+        route: bool | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
         check: bool = True,
         stall: float = STALL,
@@ -184,7 +204,14 @@ class Workspace:
         """
         check_seconds(timeout=timeout, stall=stall)
         submitted = self.submit(
-            workflow, inputs, environment=environment, version=version, machine=machine, webhook=webhook, **more
+            workflow,
+            inputs,
+            environment=environment,
+            version=version,
+            machine=machine,
+            webhook=webhook,
+            route=route,
+            **more,
         )
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 

@@ -15,7 +15,7 @@ PACKAGE = PROJECT / "comfynb"
 SHOWING = {"__repr__", "_repr_html_"}
 IMPURE = {"asyncio", "http", "io", "logging", "os", "pathlib", "random", "socket", "subprocess", "threading", "time"}
 """Modules of the standard library that the rules do without: no I/O, no clock, no chance."""
-SANDBOX_USERS = {"connecting", "cli", "pytest_plugin"}
+SANDBOX_USERS = {"connecting", "cli", "pytest_plugin", "routing_plan"}
 ONLY_IN = {
     "pandas": {"frames"},
     "numpy": {"frames"},

@@ -128,6 +128,14 @@ class Deployments:
         )
         return entry.value
 
+    async def newest(self, deployment_id: str) -> Deployment:
+        """Return one deployment as the server knows it now; where it moved, what was read before is forgotten."""
+        before = await self.by_id(deployment_id)
+        now = await self.by_id(deployment_id, refresh=True)
+        if (now.machine_id, now.workflow_version_id) != (before.machine_id, before.workflow_version_id):
+            self._source.cache.drop("deployments")
+        return now
+
     async def _read_one(self, deployment_id: str) -> Deployment:
         try:
             return await self._source.client.deployment(deployment_id)

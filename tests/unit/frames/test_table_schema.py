@@ -9,12 +9,17 @@ from comfynb.frames import (
     TABLES,
     Table,
     catalog_frame,
+    catalog_runs_frame,
     deployments_frame,
     explore_frame,
     inputs_frame,
+    load_frame,
     machines_frame,
     names_frame,
     outputs_frame,
+    plan_frame_of,
+    routes_frame,
+    rule_problems_frame,
     runs_frame,
     standard_names_frame,
     timeline_frame,
@@ -36,6 +41,11 @@ EMPTY = {
     "explore": lambda: explore_frame([]),
     "names": lambda: names_frame([]),
     "standard_names": lambda: standard_names_frame([]),
+    "catalog_runs": lambda: catalog_runs_frame(catalog_frame([], DeploymentList(())), {}),
+    "routes": lambda: routes_frame([]),
+    "rule_problems": lambda: rule_problems_frame([]),
+    "routing_plan": lambda: plan_frame_of([]),
+    "routing_load": lambda: load_frame([]),
 }
 
 
@@ -60,7 +70,7 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind in ("timeline", "explore") or names[0] == "name"
+    assert table.kind in ("timeline", "explore", "rule_problems", "routing_plan", "routing_load") or names[0] == "name"
     assert "id" not in names or names[1] == "id"
 
 

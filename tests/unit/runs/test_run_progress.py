@@ -95,4 +95,4 @@ def test_a_kernel_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython", fake)
     for shell, is_kernel in ((None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=object()), True)):
         fake.get_ipython = lambda shell=shell: shell  # type: ignore[attr-defined]
-        assert module._in_kernel() is is_kernel
+        assert module.in_kernel() is is_kernel

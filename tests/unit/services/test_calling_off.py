@@ -215,7 +215,7 @@ def test_a_loop_that_ends_cuts_it_off_and_says_so(prepared: Prepared, caplog: py
 
 def test_of_many_only_those_in_the_air_are_submitted(prepared: Prepared) -> None:
     """The others waited for their turn, and are called off with the task that awaits them all."""
-    with answering(0.2, json_answer({"run_id": "r1"})) as server:
+    with answering(1.0, json_answer({"run_id": "r1"})) as server:
         submitter = submitter_to(server.url, max_concurrent=2)
 
         async def main() -> None:
@@ -224,7 +224,7 @@ def test_of_many_only_those_in_the_air_are_submitted(prepared: Prepared) -> None
             everything.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await everything
-            await asyncio.sleep(0.5)
+            await until(lambda: submitter.last is not None)
 
         run(submitter.client, main())
     assert len(server.asked("POST")) == 2

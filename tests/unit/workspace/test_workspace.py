@@ -290,6 +290,11 @@ def test_the_async_twin_has_everything_that_does_io() -> None:
         for name in set(dir(ws.aio)) - NAMESPACES:
             assert inspect.signature(getattr(ws.aio, name)) == inspect.signature(getattr(ws, name)), name
             assert getattr(ws.aio, name).__doc__ == getattr(ws, name).__doc__
+        for name in NAMESPACES:
+            space = getattr(ws, name)
+            assert dir(getattr(ws.aio, name)) == dir(space.aio)
+            for each in dir(space.aio):
+                assert inspect.signature(getattr(space.aio, each)) == inspect.signature(getattr(space, each)), each
 
 
 def test_an_unknown_name_of_the_twin_lists_what_there_is(ws: Workspace) -> None:
