@@ -25,6 +25,9 @@ def names(
     column: str | None = typer.Option(
         None, help="The column of the file that has them; by default name, else the first that has texts."
     ),
+    out: Path | None = typer.Option(
+        None, metavar="FILE", help="Write them as a document that ends in .md, .csv, .json or .html."
+    ),
     init: bool = typer.Option(
         False, "--init", help="Write workflow-names.toml, an example of a table of names, into the working directory."
     ),
@@ -32,23 +35,29 @@ def names(
 ) -> None:
     """Show the standard name of each workflow, and with --database how the names compare with those of a database.
 
-    Example: comfynb names --database workflows.csv
+    Example: comfynb names --database workflows.csv --out docs/comfyui-deploy/WORKFLOW_NAME_MAPPING.md
     """
     if init:
-        if database is not None or as_json:
+        if database is not None or out is not None or as_json:
             raise ConfigurationError("--init goes alone.")
         _init()
         return
     if column is not None and database is None:
         raise ConfigurationError("--column goes with --database.")
     from comfynb.connecting import connect
+    from comfynb.documents import check_ending, names_document, write_document
 
+    if out is not None:
+        check_ending(out)
     with connect() as ws:
         found = ws.names.table() if database is None else ws.names.compare(database, column=column)
         path = ws.names.path
+    if out is not None:
+        changed = write_document(out, names_document(found))
+        show.line(f"Wrote {out}" if changed else f"{out} says so already; nothing was written.", err=as_json)
     if as_json:
         show.as_json(found.astype(object).where(found.notna(), None).to_dict("records"))
-    else:
+    elif out is None:
         _tell(found, path)
 
 

@@ -87,3 +87,26 @@ def test_a_wrong_table_of_names_is_told_with_its_lines(cli: Command, tmp_path: P
         assert "workflow-names.toml, line 2: [names.a] 'alias' is none of" in done.err
         assert "workflow-names.toml, line 3: [names.b] it says nothing" in done.err
     assert sandbox.counters.of("GET") == 0
+
+
+@pytest.mark.parametrize("ending", ["md", "csv", "json", "html"])
+def test_the_document_is_written_once(cli: Command, tmp_path: Path, ending: str) -> None:
+    """Again only when a name has changed."""
+    words = ("names", "--database", str(sample_database()), "--out", f"docs/NAMES.{ending}")
+    done = cli(*words)
+    assert (done.code, done.out) == (0, f"Wrote docs/NAMES.{ending}\n")
+    path = tmp_path / "docs" / f"NAMES.{ending}"
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    assert "says so already; nothing was written" in cli(*words).out
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert b"127.0.0.1" not in before[0]
+    cli("names", "--init")
+    assert "Wrote" in cli(*words).out
+    assert json.loads(cli(*words, "--json").out)
+
+
+def test_a_document_of_another_kind_is_refused_before_anything_is_asked(cli: Command, sandbox: Sandbox) -> None:
+    """With what can be written."""
+    done = cli("names", "--out", "names.docx")
+    assert (done.code, sandbox.counters.of("GET")) == (2, 0)
+    assert ".md, .csv, .json, .html" in done.said
