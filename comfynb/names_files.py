@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -22,7 +20,7 @@ from comfynb.rules.names_table import (
     told_problems,
 )
 from comfynb.rules.text import tidy
-from comfynb.rules_files import RulesFile, Watched, find_rules_file
+from comfynb.rules_files import RulesFile, Watched, find_rules_file, replace_file
 
 NAMES_FILE: Final = "workflow-names.toml"
 """What a file of names is called by default."""
@@ -152,23 +150,12 @@ def save_names(path: str | Path, rows: Mapping[str, NameRow]) -> Path:
     text = tomlkit.dumps(document)
     if checked_names(tomllib.loads(text).get("names", {}))[0] != wanted:
         raise ConfigurationError(f"{path.name} is written in a way that cannot be added to; put the rows in by hand.")
-    _put(path, text)
-    return path
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it meanwhile sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        new.write_text(text, encoding="utf-8")
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode())
     except OSError as error:
         raise ConfigurationError(f"{path.name} cannot be written: {error.strerror}.") from None
-    finally:
-        new.unlink(missing_ok=True)
+    return path
 
 
 def example_names() -> NamesTable:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -65,6 +67,32 @@ def upwards(start: Path | None = None) -> Iterator[Path]:
         yield folder
         if (folder / ".git").exists() or (folder / "pyproject.toml").exists():
             return
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it stays as it was then.
+    """
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @dataclass(frozen=True)

@@ -64,15 +64,19 @@ def write_documents() -> None:
     from comfynb.documents import endpoints_document, write_document
 
     write_document(DOCS / "comfyui-deploy" / "API" / "OPENAPI_ENDPOINTS_LIST.md", endpoints_document())
+    data = DOCS.parent / "comfynb" / "data"
     sandboxed = {**os.environ, "COMFYNB_SANDBOX": "1"}
     for name in ("COMFY_DEPLOY_API_KEY", "COMFY_DEPLOY_API_URL", "COMFYNB_NAMES", "COMFYNB_ROUTING"):
         sandboxed.pop(name, None)
-    for words in (
-        ("catalog", "--out", "comfyui-deploy/WORKFLOWS_CATALOG.md"),
-        ("routing-test", "--out", "testing/WORKFLOW_ROUTING_TESTS.md"),
+    named = {**sandboxed, "COMFYNB_NAMES": str(data / "workflow-names.example.toml")}
+    database = str(data / "sample_database_names.csv")
+    for words, environment in (
+        (("catalog", "--out", "comfyui-deploy/WORKFLOWS_CATALOG.md"), sandboxed),
+        (("names", "--database", database, "--out", "comfyui-deploy/WORKFLOW_NAME_MAPPING.md"), named),
+        (("routing-test", "--out", "testing/WORKFLOW_ROUTING_TESTS.md"), sandboxed),
     ):
         command = [sys.executable, "-c", "from comfynb.cli import main; main()", *words]
-        subprocess.run(command, check=True, cwd=DOCS, env=sandboxed)
+        subprocess.run(command, check=True, cwd=DOCS, env=environment)
 
 
 def main() -> int:

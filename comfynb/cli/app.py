@@ -8,7 +8,7 @@ import warnings
 import typer
 
 from comfynb import __version__
-from comfynb.cli import api, catalog, demo, lab, routes, routing_test, sandbox, show, workflow
+from comfynb.cli import api, catalog, demo, lab, names, routes, routing_test, sandbox, show, workflow
 from comfynb.errors import ComfyError, ConfigurationError, InputError
 from comfynb.rules.text import tidy
 from comfynb.warnings import ComfyWarning
@@ -31,6 +31,7 @@ app.command("demo")(demo.demo)
 app.command("api")(api.api)
 app.command("catalog")(catalog.catalog)
 app.command("workflow")(workflow.workflow)
+app.command("names")(names.names)
 app.command("routes")(routes.routes)
 app.command("routing-test")(routing_test.routing_test)
 app.command("sandbox")(sandbox.sandbox)

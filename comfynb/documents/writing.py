@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from comfynb.display.markdown import markdown_table
 from comfynb.documents.document import Document, Section
 from comfynb.errors import ConfigurationError, InputError
 from comfynb.rules.text import is_unknown, tidy
+from comfynb.rules_files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,30 +118,10 @@ def _write(path: Path, text: str) -> bool:
             if path.read_bytes() == content:
                 return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        replace_file(path, content)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
     return True
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        Path(name).chmod(mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # -- the four kinds -------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from comfynb.documents import ENDINGS, Document, Section, write_document
+import comfynb
+from comfynb.documents import ENDINGS, Document, Section, names_document, write_document
 from comfynb.errors import ConfigurationError, InputError
+from comfynb.warnings import PartialResultWarning
 
 HOSTILE = "</td><script>alert(1)</script> | [x](javascript:alert(1)) `a` \x1b[31m\u202e\nline\ud800"
 
@@ -109,3 +111,36 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "folder.md").mkdir()
     with pytest.raises(ConfigurationError, match=r"folder\.md cannot be written: Is a directory\."):
         write_document(tmp_path / "folder.md", document("fox"))
+
+
+# The document of names
+
+
+def test_the_document_of_names_has_what_was_compared(tmp_path: Path, ws: comfynb.Workspace) -> None:
+    """Name here, name there, standard name and differences; then collisions, and what was left out."""
+    path = tmp_path / "WORKFLOW_NAME_MAPPING.md"
+    ws.upload_workflow("Text2Img", {"nodes": []}, {"1": {"class_type": "SaveImage", "inputs": {}}})
+    with pytest.warns(PartialResultWarning):
+        compared = ws.names.compare(["In Paint", "text2img", None, "a|b <b>"])
+    assert write_document(path, names_document(compared))
+    text = path.read_text(encoding="utf-8")
+    assert "| API workflow name | Database workflow name | Standardized name | Match | Likeness | Notes" in text
+    assert "| inpaint | In Paint | inpaint | fuzzy | 93.3 | case, separators |" in text
+    assert "a\\|b &lt;b&gt;" in text
+    assert "## Collisions" in text
+    assert "## Remarks" in text
+    assert "1 of 4 cells is empty: cell 3" in text
+    with pytest.warns(PartialResultWarning):
+        again = ws.names.compare(["a|b <b>", "text2img", None, "In Paint"])
+    again.attrs["remarks"] = compared.attrs["remarks"]
+    assert not write_document(path, names_document(again))
+
+
+def test_the_document_of_names_without_a_database(tmp_path: Path, ws: comfynb.Workspace) -> None:
+    """Has the workflows with their standard names."""
+    path = tmp_path / "names.csv"
+    write_document(path, names_document(ws.names.table()))
+    assert path.read_text(encoding="utf-8").splitlines()[:2] == [
+        "name,database_name,standard_name,origin,notes",
+        "img2vid - wan 2.1,,img2vid_wan_2_1,rule,",
+    ]
