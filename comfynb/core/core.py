@@ -11,6 +11,7 @@ from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
 from comfynb.face import Face
 from comfynb.rules.given import given_inputs
+from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
 from comfynb.services.comfyui import ComfyUIService
@@ -43,6 +44,8 @@ class Core:
         What singular nouns read.
     routes : Routes
         What `ws.routing` reads.
+    live : LiveRuns
+        Watches the runs that somebody looks at.
     last_run : Run or None
         The handle of the run that was submitted last.
     """
@@ -54,6 +57,7 @@ class Core:
         self.tables = Tables(service)
         self.objects = Objects(self.catalogue)
         self.routes = Routes(self.catalogue)
+        self.live = LiveRuns(self)
         self.last_run: Run | None = None
         self._sandbox = sandbox
 

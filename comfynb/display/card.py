@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Card", "Link", "Notes", "Pictures", "Section", "Table", "Tone"]
+__all__ = ["Card", "Link", "Notes", "Parts", "Pictures", "Section", "Table", "Tone"]
 
 Tone: TypeAlias = Literal["good", "busy", "warn", "bad", "plain"]
 """How a status or a note is meant; only HTML shows it, by a colour, and never by that alone."""
@@ -78,7 +78,23 @@ class Pictures:
     items: tuple[tuple[str, str], ...]
 
 
-Section: TypeAlias = Table | Notes | Pictures
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of a whole, side by side, as wide as they are long.
+
+    Parameters
+    ----------
+    title : str
+        What the whole is.
+    items : tuple of (name, words, size)
+        Each part: what it is, how much in words, and how much.
+    """
+
+    title: str
+    items: tuple[tuple[str, str, float], ...]
+
+
+Section: TypeAlias = Table | Notes | Pictures | Parts
 
 
 @dataclass(frozen=True, slots=True)

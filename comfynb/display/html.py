@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from comfynb.display.card import Card, Link, Notes, Pictures, Section
+from comfynb.display.card import Card, Link, Notes, Parts, Pictures, Section
 from comfynb.display.text import UNKNOWN
 from comfynb.rules.text import LONGEST, tidy
 
@@ -45,6 +45,10 @@ white-space:nowrap}
 .comfynb.comfynb .cnb-busy{color:var(--jp-info-color1,#3b8ede)}
 .comfynb.comfynb .cnb-warn{color:var(--jp-warn-color1,#d07000)}
 .comfynb.comfynb .cnb-bad{color:var(--jp-error-color1,#e04848)}
+.comfynb.comfynb .cnb-parts{max-width:560px}
+.comfynb.comfynb td.cnb-part{border-top:4px solid var(--jp-border-color1,rgba(128,128,128,.5));white-space:nowrap;
+padding:2px 12px 2px 0}
+.comfynb.comfynb td.cnb-part:last-child{border-top-color:var(--jp-brand-color1,#3b8ede)}
 .comfynb.comfynb img{max-height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;
 display:inline-block}
 .comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
@@ -153,9 +157,25 @@ def _section(section: Section) -> str:
         return "".join(f'<p class="cnb-{escape(section.tone)}">{line}</p>' for line in lines if line)
     if isinstance(section, Pictures):
         return _pictures(section)
+    if isinstance(section, Parts):
+        return _parts(section)
     if section.rows:
         return table(section.columns, section.rows, section.title)
     return f"<p>{escape(section.title)}: {escape(section.empty)}</p>" if section.empty else ""
+
+
+def _parts(parts: Parts) -> str:
+    whole = sum(size for _, _, size in parts.items)
+    if not parts.items:
+        return ""
+    cells = []
+    for name, words, size in parts.items:
+        # Wide enough to be read, however short it was.
+        share = 12 + (100 - 12 * len(parts.items)) * (size / whole if whole > 0 else 0)
+        label = f"{escape(name, 40)} {escape(words, 40)}"
+        cells.append(f'<td class="cnb-part" width="{share:.0f}%">{label}</td>')
+    caption = f"<caption>{escape(parts.title)}</caption>" if parts.title else ""
+    return f'<table class="cnb-parts" width="100%">{caption}<tbody><tr>{"".join(cells)}</tr></tbody></table>'
 
 
 def _pictures(pictures: Pictures) -> str:

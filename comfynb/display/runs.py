@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from comfynb.display.card import Card, Link, Notes, Pictures, Section, Table, Tone
+from comfynb.display.card import Card, Link, Notes, Parts, Pictures, Section, Table, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
-from comfynb.display.words import moment, seconds, shown, status_tone
+from comfynb.display.words import cost, moment, seconds, shown, status_tone
 from comfynb.rules.diagnosis import Failure
+from comfynb.rules.phases import Phase, running_seconds
+from comfynb.rules.pricing import estimate
 from comfynb.rules.status import ACTIVE, is_terminal
 from comfynb.rules.text import tidy
 
@@ -58,6 +60,10 @@ class RunFacts:
         Since when nothing has changed, and the likely cause.
     inputs : mapping of str to value
         What was sent.
+    phases : tuple of Phase
+        How long it waited, started and ran, as far as that is known.
+    price : float or None
+        US dollars a second of its GPU.
     """
 
     id: str
@@ -78,6 +84,8 @@ class RunFacts:
     trouble: str | None = None
     stalled: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    phases: tuple[Phase, ...] = ()
+    price: float | None = None
 
 
 def run_text(facts: RunFacts) -> str:
@@ -96,9 +104,18 @@ def run_text(facts: RunFacts) -> str:
     return card_text(run_card(facts))
 
 
-def run_html(facts: RunFacts) -> str:
-    """Return a run as HTML, with its pictures."""
-    return card_html(run_card(facts))
+def run_html(facts: RunFacts, note: str | None = None) -> str:
+    """Return a run as HTML, with its pictures.
+
+    Parameters
+    ----------
+    facts : RunFacts
+        What is known.
+    note : str, optional
+        Something to add, such as that it cannot be looked at.
+    """
+    card = run_card(facts)
+    return card_html(replace(card, sections=(Notes((note,), "warn"), *card.sections)) if note else card)
 
 
 def run_card(facts: RunFacts) -> Card:
@@ -115,6 +132,7 @@ def run_card(facts: RunFacts) -> Card:
             ("GPU", facts.gpu),
             ("created", moment(facts.created)),
             ("took", seconds(facts.duration_seconds)),
+            ("cost", cost(estimate(running_seconds(facts.phases), facts.price), so_far=not is_terminal(facts.status))),
         ),
         sections=tuple(_sections(facts)),
         following=_following(facts),
@@ -159,7 +177,9 @@ def _tone(facts: RunFacts) -> Tone:
 
 
 def _sections(facts: RunFacts) -> list[Section]:
-    sections: list[Section] = []
+    sections: list[Section] = [
+        Parts("", tuple((phase.name, seconds(phase.seconds) or "", phase.seconds) for phase in facts.phases))
+    ]
     failure = facts.failure
     if failure is not None:
         node = failed_node(failure)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from comfynb.display.card import Card, Link, Notes, Table
+from comfynb.display.card import Card, Link, Notes, Parts, Table
 from comfynb.rules.text import display_width, tidy
 
 __all__ = ["UNKNOWN", "card_text", "columns"]
@@ -67,6 +67,9 @@ def card_text(card: Card) -> str:
             blocks.append(_table(section))
         elif isinstance(section, Notes):
             blocks.append("\n".join(_wrapped(tidy(line, _WIDEST_NOTE)) for line in section.lines if tidy(line)))
+        elif isinstance(section, Parts) and section.items:
+            told = ", ".join(f"{tidy(name)} {tidy(words)}" for name, words, _ in section.items)
+            blocks.append(f"{tidy(section.title)}: {told}" if section.title else told)
     if card.following:
         blocks.append("\n".join(["next:", *(f"  {tidy(call)}" for call in card.following)]))
     head = " – ".join(filter(None, (tidy(card.status), tidy(card.title))))

@@ -122,6 +122,20 @@ def money(per_second: float | None) -> str:
     return f"${digits + '0' if digits.endswith('.') else digits}/s"
 
 
+def cost(dollars: float | None, *, so_far: bool = False) -> str | None:
+    """Return what a run costs, which is an estimate: what it costs in the end is the server's to say.
+
+    Examples
+    --------
+    >>> cost(0.00432), cost(1.5, so_far=True), cost(None)
+    ('about $0.0043', 'about $1.50 so far', None)
+    """
+    if dollars is None:
+        return None
+    amount = f"{dollars:.2f}" if dollars >= 0.1 else f"{dollars:.4f}"
+    return f"about ${amount}{' so far' if so_far else ''}"
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun.
 

@@ -16,6 +16,7 @@ from comfynb.runs import explaining, fetching
 from comfynb.runs.aio import run_twin
 from comfynb.runs.interrupts import telling_of_run, telling_of_submit
 from comfynb.runs.output import Output
+from comfynb.runs.progress import in_kernel
 from comfynb.runs.repeating import rerun
 from comfynb.runs.tracked import Tracked
 from comfynb.runs.waiting import shown, until_end
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from comfynb.core import Core
+    from comfynb.widgets.run_view import RunView
 
 
 def _tracked(run: Run) -> Tracked:
@@ -242,8 +244,20 @@ class Run:
     def __repr__(self) -> str:
         return run_text(self.facts())
 
+    def view(self) -> RunView:
+        """Return a widget that shows how it goes on, by itself, until it has ended or the view is closed."""
+        from comfynb.widgets.run_view import RunView
+
+        return RunView(self)
+
     def _repr_html_(self) -> str:
         return run_html(self.facts())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        # One that has ended does not change any more; one that goes on is shown as it goes on.
+        if not self.ended and in_kernel():
+            return self.view()._repr_mimebundle_()
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 async def find_run(core: Core, run_id: str) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from comfynb.api.models import Run as RunModel
@@ -14,6 +15,8 @@ from comfynb.notices import collecting
 from comfynb.rules.diagnosis import Failure, stall_cause
 from comfynb.rules.naming import display_name
 from comfynb.rules.observing import STALL
+from comfynb.rules.phases import phases
+from comfynb.rules.pricing import price_per_second
 from comfynb.services.cancelling import CancelResult
 from comfynb.services.prepared import Prepared
 from comfynb.services.results import ResultFile, result_files
@@ -22,6 +25,7 @@ from comfynb.services.watching import State, Watch
 if TYPE_CHECKING:
     from comfynb.core import Core
 
+_APART = 3600.0
 LOOKUP = 10.0
 """Seconds that may be spent on finding out what a run itself does not tell."""
 
@@ -150,7 +154,23 @@ class Tracked:
             trouble=self.trouble,
             stalled=self.stalled,
             inputs=self.inputs,
+            phases=phases(run, self._now(run), seen.status) if run is not None else (),
+            price=self.price,
         )
+
+    def _now(self, run: RunModel) -> datetime:
+        """Return the server's time; that of its last word on the run, where its clock and its rows do not agree."""
+        now, updated = self.core.comfyui.client.transport.server_now(), run.updated_at
+        return now if updated is None or abs((now - updated).total_seconds()) < _APART else updated
+
+    @property
+    def price(self) -> float | None:
+        """US dollars a second of its GPU, where it is known by now."""
+        if self.prepared is not None and self.prepared.price is not None:
+            return self.prepared.price
+        gpu = self.model.gpu if self.model is not None else None
+        prices = self.core.catalogue.cache.peek("prices")
+        return price_per_second(gpu, prices.value) if prices is not None else None
 
     def explained(self, hint: str) -> Explanation:
         """Return why it ended, or stands, as it does, as far as that is known."""

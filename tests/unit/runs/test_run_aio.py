@@ -40,6 +40,7 @@ KNOWN = {
     "status",
     "timeline",
     "trouble",
+    "view",
 }
 
 
