@@ -9,6 +9,7 @@ from comfynb.display.runs import run_html, run_text
 from comfynb.rules.status import is_terminal
 from comfynb.runs.live import LiveView
 from comfynb.widgets.cells import this_cell
+from comfynb.widgets.closing import close_tree
 
 if TYPE_CHECKING:
     from comfynb.runs.run import Run
@@ -97,8 +98,7 @@ class RunView:
         """Watch it no longer, and take the widget away. The run goes on."""
         if self._live is not None:
             _forget(self.run._face, self.run._tracked.core.live, self._live)
-        for widget in (self._bar, self._html, self.box):
-            widget.close()
+        close_tree(self.box)
 
     def __repr__(self) -> str:
         return run_text(self.run.facts())
