@@ -65,7 +65,7 @@ def names_document(names: pd.DataFrame) -> Document:
     text = ["The standardized name is the one to be used from now on: what the table of names says, else the rule."]
     if compared:
         where = tidy(names.attrs.get("database", "a list"), 200).replace("`", "'")
-        text = [f"The workflows of the API, and the names in `{where}`. {text[0]}", _MATCHES]
+        text = [f"The workflows of the API beside the names of a database: `{where}`. {text[0]}", _MATCHES]
     text.append("Written by `comfynb names`: to write it anew, run that again.")
     sections = [Section(text=tuple(text), table=table, heads=_HEADS, empty="No names.")]
     collisions = _collisions(names)

@@ -301,7 +301,7 @@ def _deleted_meanwhile(stage: Stage) -> tuple[str, str]:
     before = stage.submits() or 0
     with stage.collecting():
         run = stage.ws.submit(target.id, prepared.inputs.send)
-    run.wait(check=False, progress=False)
+    stage.wait(run)
     expected = f"prepared for {first}; success on {second}, by its version; 1 run"
     seen = (
         f"prepared for {prepared.machine_name}; {stage.told(run, 'its version')}; {(stage.submits() or 0) - before} run"

@@ -185,8 +185,15 @@ class Stage:
                 raise OutOfBudget
             self._budget[0] -= 1
             run = self.ws.submit(target.id, prepared.inputs.send, **options)
-            run.wait(check=False, progress=False)
+            self.wait(run)
         return self.told(run, "its deployment" if run.prepared and run.prepared.deployment else "its version")
+
+    def wait(self, run: Run) -> None:
+        """Wait until a run has ended, well or not."""
+        if self._sandbox is not None:
+            self._sandbox.ended()  # which knows it at once
+            run.refresh()
+        run.wait(check=False, progress=False)
 
     def expect(self, machine: str | None, how: str) -> str:
         """Return what `run` says when a run went well there: how is "its deployment" or "its version"."""
