@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -26,7 +25,7 @@ NAMES_FILE: Final = "workflow-names.toml"
 """What a file of names is called by default."""
 NAMES_VARIABLE: Final = "COMFYNB_NAMES"
 
-_DATA: Final = files("comfynb") / "data"
+_DATA: Final = Path(__file__).parent / "data"
 
 NamesOption: TypeAlias = str | Path | NamesTable | Literal[False] | None
 """What `connect(names=…)` takes."""
@@ -80,8 +79,10 @@ def read_names(path: str | Path) -> NamesTable:
 
     Examples
     --------
-    >>> from importlib.resources import files
-    >>> read_names(files("comfynb") / "data" / "workflow-names.example.toml").standardize("Super Resolution")
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "workflow-names.toml"
+    >>> written = path.write_text(example_names_text(), encoding="utf-8")
+    >>> read_names(path).standardize("Super Resolution")
     'upscale'
     """
     file = RulesFile.read(path)
@@ -174,7 +175,7 @@ def example_names() -> NamesTable:
     >>> example_names().standardize("MAKEIMAGE"), example_names().standardize("image-to-image")
     ('text2img', 'img2img')
     """
-    return read_names(_path(_DATA / "workflow-names.example.toml"))
+    return read_names(_DATA / "workflow-names.example.toml")
 
 
 def example_names_text() -> str:
@@ -190,7 +191,7 @@ def sample_database() -> Path:
     >>> sample_database().name
     'sample_database_names.csv'
     """
-    return _path(_DATA / "sample_database_names.csv")
+    return _DATA / "sample_database_names.csv"
 
 
 def _make(path: Path | None) -> NamesTable:
@@ -200,8 +201,3 @@ def _make(path: Path | None) -> NamesTable:
 def _about(problem: Problem) -> str:
     """Return which table a problem is in, for problems that do not say so themselves."""
     return f"[{tidy('.'.join(problem.keys[:2]), 60)}] " if len(problem.keys) > 1 else ""
-
-
-def _path(resource: Any) -> Path:
-    # A package is installed as files by every installer that there is; only what is imported from a zip is none.
-    return Path(str(resource))

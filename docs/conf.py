@@ -93,6 +93,9 @@ def _api() -> str:
     groups: dict[str, list[str]] = {
         "The way in": ["connect", "Workspace", "Run", "Output", "Prepared"],
         "Namespaces of a workspace": [
+            "comfynb.workspace.names.WorkspaceNames",
+            "comfynb.rules.names_suggest.NamesSuggestion",
+            "comfynb.widgets.names_review.NamesReview",
             "comfynb.workspace.routing.WorkspaceRouting",
             "comfynb.rules.routing.Route",
             "comfynb.rules.routing.RoutingRules",
@@ -104,6 +107,7 @@ def _api() -> str:
             "comfynb.documents.Section",
             "comfynb.documents.write_document",
             "comfynb.documents.catalog_document",
+            "comfynb.documents.names_document",
         ],
         "The testing plan": [
             "comfynb.routing_plan.run_on_sandbox",

@@ -17,6 +17,8 @@ __all__ = ["standardize_series"]
 _SAMPLE: Final = 1024
 _BEGINNING: Final = 65_536
 """Cells that are looked through for distinct names before all are: in most columns they have nearly all of them."""
+_PLAIN: Final = pd.StringDtype("python", na_value=np.nan)
+"""Texts as Python has them, also with pyarrow, which refuses half characters."""
 _MOST_KEPT: Final = 100_000
 """Distinct names that are remembered for the next column."""
 
@@ -48,21 +50,22 @@ def standardize_series(names: pd.Series[Any], table: NamesTable = NO_NAMES) -> p
         values = categories.array.take(names.cat.codes.to_numpy(), allow_fill=True)
     elif isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow":
         codes, distinct = names.factorize()
-        values = _texts(table.standardize_all([str(name) for name in distinct])).array.take(codes, allow_fill=True)
+        standards = pd.array(table.standardize_all([str(name) for name in distinct]), dtype=dtype)
+        values = standards.take(codes, allow_fill=True)
     elif isinstance(dtype, pd.StringDtype):
         values = _look_up(names.array, table)
     elif pd.api.types.is_object_dtype(dtype):
         texts: Any = names
         if pd.api.types.infer_dtype(names, skipna=True) != "string":
             texts = [name if isinstance(name, str) else None for name in names]
-        values = standardize_series(pd.Series(texts, dtype="str"), table).array
+        values = _look_up(pd.array(texts, dtype=_PLAIN), table)
     else:
         values = pd.array([None] * len(names), dtype="str")
-    return pd.Series(values, index=names.index, name=names.name, copy=False)
+    return pd.Series(values, index=names.index, name=names.name, dtype="str", copy=False)
 
 
 def _texts(values: Any) -> pd.Index[Any]:
-    texts: pd.Index[Any] = pd.Index(values, dtype="str")
+    texts: pd.Index[Any] = pd.Index(values, dtype=_PLAIN)
     return texts
 
 

@@ -19,6 +19,14 @@ from comfynb.rules.text import tidy
 
 _PAGE: Final = 25
 """Rows that are shown at once: a thousand widgets would make a notebook slow."""
+_COLUMNS: Final = (
+    ("accepted", "70px"),
+    ("standard name", "200px"),
+    ("API", "180px"),
+    ("database", "180px"),
+    ("why", "auto"),
+)
+"""Their heads and widths."""
 
 
 @dataclass(slots=True)
@@ -210,16 +218,19 @@ def _form_class() -> type[Any]:
         def show(self) -> None:
             first = (self._page.value - 1) * _PAGE
             self._body.children = [
-                self._row(number, each)
-                for number, each in enumerate(self._review._rows[first : first + _PAGE], first + 1)
+                ipywidgets.HBox([_label(column, head) for column, (head, _) in enumerate(_COLUMNS)]),
+                *(
+                    self._row(number, each)
+                    for number, each in enumerate(self._review._rows[first : first + _PAGE], first + 1)
+                ),
             ]
             self._tell("")
 
         def _row(self, number: int, each: _Reviewed) -> Any:
             accepted = ipywidgets.Checkbox(
-                value=each.accepted, description=str(number), indent=False, layout={"width": "60px"}
+                value=each.accepted, description=str(number), indent=False, layout=_layout(0)
             )
-            standard = ipywidgets.Text(value=each.standard, layout={"width": "220px"}, continuous_update=False)
+            standard = ipywidgets.Text(value=each.standard, continuous_update=False, layout=_layout(1))
 
             def decide(_: Any) -> None:
                 each.accepted, each.standard = accepted.value, standard.value
@@ -228,8 +239,8 @@ def _form_class() -> type[Any]:
             accepted.observe(decide, "value")
             standard.observe(decide, "value")
             api = each.row.api.name if each.row.api is not None else None
-            texts = (("API", api), ("database", each.row.database), ("", each.row.reason()))
-            return ipywidgets.HBox([accepted, standard, *(_label(what, text) for what, text in texts)])
+            texts = (api, each.row.database, each.row.reason())
+            return ipywidgets.HBox([accepted, standard, *map(_label, range(2, 5), texts)])
 
         def _saved(self) -> None:
             try:
@@ -244,8 +255,12 @@ def _form_class() -> type[Any]:
             self._save.disabled = bool(self._review.problem)
             self._said.value = "<br>".join(escape(line) for line in told.splitlines())
 
-    def _label(what: str, text: str | None) -> Any:
-        return ipywidgets.HTML(f"{escape(what)} {f'<b>{escape(text)}</b>' if what else escape(text)}" if text else "")
+    def _layout(column: int) -> dict[str, str]:
+        width = _COLUMNS[column][1]
+        return {"width": width, "flex": "0 0 auto" if width != "auto" else "1 1 0"}
+
+    def _label(column: int, text: str | None) -> Any:
+        return ipywidgets.HTML(escape(text or ""), layout=_layout(column))
 
     return Form
 

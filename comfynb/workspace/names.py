@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
 from comfynb.core.names import Names
-from comfynb.display.names import names_html, names_text
 from comfynb.face import Twin, reads
 from comfynb.rules.names_table import NamesTable
 from comfynb.standardizing import standardize_workflow_name
@@ -107,7 +106,11 @@ class WorkspaceNames:
         return self._core.catalogue.names.path
 
     def __repr__(self) -> str:
+        from comfynb.display.names import names_text
+
         return names_text(self.in_use, self.path)
 
     def _repr_html_(self) -> str:
+        from comfynb.display.names import names_html
+
         return names_html(self.in_use, self.path)

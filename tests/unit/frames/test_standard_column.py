@@ -47,8 +47,8 @@ def test_a_column_becomes_standard_as_each_cell_does(dtype: Any) -> None:
 
 def test_what_is_no_text_is_not_known() -> None:
     """Whatever it is, also what cannot be hashed."""
-    column = pd.Series(["A b", 7, ["A b"], {"x": 1}, pd.NA, b"A b", True, 1.5], dtype="object")
-    assert listed(comfynb.standardize_workflow_name(column)) == ["a_b", None, None, None, None, None, None, None]
+    column = pd.Series(["A b", 7, ["A b"], {"x": 1}, pd.NA, b"A b", True, 1.5, "\ud800 c"], dtype="object")
+    assert listed(comfynb.standardize_workflow_name(column)) == ["a_b", *[None] * 7, "c"]
     assert listed(comfynb.standardize_workflow_name(pd.Series([1, 2]))) == [None, None]
     assert listed(comfynb.standardize_workflow_name(pd.Series([], dtype="str"))) == []
 
