@@ -18,7 +18,7 @@ def close_tree(widget: Any) -> None:
     for child in getattr(widget, "children", ()):
         close_tree(child)
     for part in ("layout", "style"):
-        belonging = getattr(widget, part, None)
-        if hasattr(belonging, "close"):
+        belonging: Any = getattr(widget, part, None)
+        if belonging is not None:
             belonging.close()
     widget.close()
