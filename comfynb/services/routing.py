@@ -165,12 +165,13 @@ class Routing:
         if newest and self._source.cache.age(entry) > FRESH:
             entry = await self._machines.entry(refresh=True)
         key: tuple[object, ...] = (rules, entry.number)
-        if self._fleet is None or self._fleet[0] != key:
+        kept = self._fleet  # another thread may replace it meanwhile
+        if kept is None or kept[0] != key:
             fleet = Fleet(*_apart(entry.value))
             if any(fleet.find(wanted).why_not == "missing" for wanted in _named(rules)):
                 fleet = Fleet(*_apart([*entry.value, *await self._deleted()]))
-            self._fleet = (key, fleet)
-        return self._fleet[1]
+            kept = self._fleet = (key, fleet)
+        return kept[1]
 
     async def _deleted(self) -> list[Machine]:
         async def read() -> list[Machine]:
@@ -187,11 +188,11 @@ class Routing:
         listed, _, _ = await together(self._deployments.entry(), self._machines.entry(), self._workflows.entry())
         fleet = await self.fleet(rules)
         key = (rules, fleet, listed.number)
-        if self._router is None or self._router[0] != key:
+        kept = self._router
+        if kept is None or kept[0] != key:
             value: DeploymentList = listed.value
-            router = Router(rules, fleet, value.deployments, broken=value.broken)
-            self._router = (key, router)
-        return self._router[1]
+            kept = self._router = (key, Router(rules, fleet, value.deployments, broken=value.broken))
+        return kept[1]
 
     # -- deciding -----------------------------------------------------------------------------------------------
 

@@ -57,7 +57,9 @@ def rules_template(routes: Sequence[Route], fleet: Fleet, deployments: Iterable[
 
     def called(machine: MachineLike) -> str:
         """Return its name, or its id where a name is not enough."""
-        alone = bool(machine.name) and names[(machine.name or "").casefold()] == 1
+        alone = (
+            (machine.name or "").isprintable() and bool(machine.name) and names[(machine.name or "").casefold()] == 1
+        )
         return (machine.name or "") if alone and fleet.find(machine.name or "").machine is machine else machine.id
 
     first = fleet.ready[0].machine if fleet.ready else next(iter(fleet.machines), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -356,3 +357,69 @@ def test_two_workflows_of_one_standard_name_have_one_rule_and_two_routes(routed:
     assert set(alike["machine"]) == {OTHER}
     assert ws.routing.route("Text2IMG").subject.id == workflow.id
     assert "2 workflows have this standard name" in ws.routing.template()
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a\x1b[31m\u202eb",
+    "line\nbreak \"quote\" 'single'",
+    "half\ud800",
+    "# x = [",
+    "日本語 🦊",
+    "",
+)
+
+
+def test_hostile_names_make_a_file_that_can_be_read_and_changes_nothing(
+    routed: Any, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Whatever machines and workflows are called."""
+    world = sandbox.world
+    for name, machine in zip(HOSTILE, world.machines.values(), strict=False):
+        machine.name = name
+    for name, workflow in zip(HOSTILE[::-1], world.workflows.values(), strict=False):
+        workflow.name = name
+    bare = routed(False)
+    path = tmp_path / "rules.toml"
+    path.write_text(bare.routing.template(), encoding="utf-8")
+    ws = routed(path)
+    columns = ["id", "machine_id", "by", "ok"]
+    assert ws.routing.table()[columns].equals(bare.routing.table()[columns])
+    assert ws.routing.check().empty
+    for workflow_id in ws.routing.table()["id"]:
+        route = ws.routing.route(workflow_id)
+        assert "<script" not in route._repr_html_()
+        assert "\x1b" not in repr(route) + route.sentence
+
+
+def test_threads_and_changing_rules_never_send_a_run_where_no_rule_did(
+    routed: Any, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Each run is on a machine that some rules named, and its handle says which."""
+    path = tmp_path / "rules.toml"
+
+    def write(machine: str) -> None:
+        fresh = path.with_suffix(".new")
+        fresh.write_text(f'[routing_rules]\ntext2img = "{machine}"\n', encoding="utf-8")
+        fresh.replace(path)
+
+    write(OTHER)
+    ws = routed(path)
+    runs: list[comfynb.Run] = []
+
+    def submit(number: int) -> None:
+        runs.extend(ws.submit("text2img", prompt="a fox", seed=100 * number + count + 1) for count in range(6))
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        write(THIRD)
+        time.sleep(0.02)
+        write(OTHER)
+        time.sleep(0.02)
+    assert len(runs) == sandbox.counters.runs_created == 36
+    for run in runs:
+        assert where(sandbox, run) in (OTHER, THIRD)
+        assert run.prepared is not None
+        assert run.prepared.machine_name == where(sandbox, run)
