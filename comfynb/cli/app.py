@@ -8,7 +8,7 @@ import warnings
 import typer
 
 from comfynb import __version__
-from comfynb.cli import api, catalog, demo, lab, names, routes, routing_test, sandbox, show, workflow
+from comfynb.cli import api, catalog, demo, lab, names, routes, routing_test, sandbox, show, voila, workflow
 from comfynb.errors import ComfyError, ConfigurationError, InputError
 from comfynb.rules.text import tidy
 from comfynb.warnings import ComfyWarning
@@ -36,6 +36,7 @@ app.command("routes")(routes.routes)
 app.command("routing-test")(routing_test.routing_test)
 app.command("sandbox")(sandbox.sandbox)
 app.command("lab")(lab.lab)
+app.command("app")(voila.app)
 
 
 def _version(wanted: bool) -> None:

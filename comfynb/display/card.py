@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Card", "Link", "Notes", "Parts", "Pictures", "Section", "Table", "Tone"]
+__all__ = ["Card", "Dot", "Link", "Notes", "Parts", "Pictures", "Section", "Table", "Tone"]
 
 Tone: TypeAlias = Literal["good", "busy", "warn", "bad", "plain"]
 """How a status or a note is meant; only HTML shows it, by a colour, and never by that alone."""
@@ -28,6 +28,22 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Dot:
+    """A text with a dot before it whose colour says how it is meant.
+
+    Parameters
+    ----------
+    text : str
+        What is read.
+    tone : Tone
+        How it is meant; the text says the same.
+    """
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A small table.
 
@@ -45,7 +61,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | Link | None, ...], ...]
+    rows: tuple[tuple[str | Link | Dot | None, ...], ...]
     empty: str = ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from comfynb.display.card import Card, Link, Notes, Parts, Pictures, Section
+from comfynb.display.card import Card, Dot, Link, Notes, Parts, Pictures, Section
 from comfynb.display.text import UNKNOWN
 from comfynb.rules.text import LONGEST, tidy
 
@@ -129,7 +129,7 @@ def link(text: object, url: object, width: int | None = LONGEST) -> str:
     return f'<a href="{href}" target="_blank" rel="noopener noreferrer">{escape(text, width)}</a>'
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link | None]], title: str = "") -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link | Dot | None]], title: str = "") -> str:
     """Return a table; every cell is escaped, and None is shown as not known."""
     caption = f"<caption>{escape(title)}</caption>" if title else ""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
@@ -189,7 +189,10 @@ def _pictures(pictures: Pictures) -> str:
     return f"<div>{''.join(found[:_MOST_PICTURES])}</div>" if found else ""
 
 
-def _cell(cell: str | Link | None) -> str:
+def _cell(cell: str | Link | Dot | None) -> str:
+    if isinstance(cell, Dot):
+        text = tidy(cell.text, _WIDEST_CELL)
+        return _td(text, f'<span class="cnb-{escape(cell.tone)}">●</span> {html.escape(text)}')
     text = tidy(cell.text if isinstance(cell, Link) else cell, _WIDEST_CELL) or ("" if cell == "" else UNKNOWN)
     return _td(text, link(text, cell.url, None) if isinstance(cell, Link) else html.escape(text))
 

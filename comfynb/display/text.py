@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from comfynb.display.card import Card, Link, Notes, Parts, Table
+from comfynb.display.card import Card, Dot, Link, Notes, Parts, Table
 from comfynb.rules.text import display_width, tidy
 
 __all__ = ["UNKNOWN", "card_text", "columns"]
@@ -92,8 +92,8 @@ def _table(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _cell(cell: str | Link | None, width: int) -> str:
-    text = cell.text if isinstance(cell, Link) else cell
+def _cell(cell: str | Link | Dot | None, width: int) -> str:
+    text = cell.text if isinstance(cell, Link | Dot) else cell
     return tidy(text, width) or ("" if text == "" else UNKNOWN)
 
 

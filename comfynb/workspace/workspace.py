@@ -26,6 +26,7 @@ from comfynb.workspace.telling import show_route
 
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
+    from comfynb.widgets.browser import WorkspaceBrowser
 
 
 def _core(ws: Workspace) -> Core:
@@ -77,6 +78,15 @@ class Workspace:
     def routing(self) -> WorkspaceRouting:
         """Where workflows run by the rules: ``ws.routing.table()``, ``ws.routing.route("text2img")``."""
         return WorkspaceRouting(self._core)
+
+    def browse(self) -> WorkspaceBrowser:
+        """Return a widget over everything: workflows with their versions and runs, deployments, machines.
+
+        `comfynb app` serves it as a web page.
+        """
+        from comfynb.widgets.browser import WorkspaceBrowser
+
+        return WorkspaceBrowser(self)
 
     # -- tables -------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from comfynb.errors import ConfigurationError
 GRAPH = {"1": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}}
 DOES_NO_IO = {
     "aio",
+    "browse",
     "comfyui_service",
     "facts",
     "form",
