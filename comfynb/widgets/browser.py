@@ -11,6 +11,7 @@ from comfynb.display.text import card_text
 from comfynb.display.words import count, moment, seconds, status_tone
 from comfynb.errors import ComfyError
 from comfynb.rules.environments import ENVIRONMENTS
+from comfynb.rules.status import ACTIVE
 from comfynb.rules.text import is_unknown, tidy
 from comfynb.widgets.closing import close_tree
 
@@ -145,6 +146,8 @@ class WorkspaceBrowser:
         self._found.value = "" if found else _told("No workflow's name has these words.")
         if chosen in {workflow_id for _, workflow_id in found}:
             self._list.value = chosen
+        elif found and self._list.value is None:
+            self._list.value = found[0][1]
 
     def _chosen(self, change: Any) -> None:
         if change.new is None or change.new == change.old:
@@ -192,22 +195,23 @@ class WorkspaceBrowser:
                 return
             if status.value != "any":
                 runs = runs[runs["status"] == status.value]
+            found: list[Any] = list(runs.itertuples())
             rows = [
                 (
-                    Dot(row.status, status_tone(row.status)),
-                    moment(row.created) if not is_unknown(row.created) else None,
-                    seconds(row.duration_seconds) if not is_unknown(row.duration_seconds) else None,
+                    Dot(_text(row.status) or "?", "busy" if row.status in ACTIVE else status_tone(_text(row.status))),
+                    _moment(row.created),
+                    None if is_unknown(row.duration_seconds) else seconds(row.duration_seconds),
                     _text(row.machine),
                     _text(row.environment),
                     _text(row.error),
                 )
-                for row in runs.itertuples()
+                for row in found
             ]
             columns = ("status", "created", "took", "machine", "environment", "error")
             shown.value = _page("", Table("", columns, tuple(rows[:_ROWS]), "no runs"), more=len(rows) - _ROWS)
-            picked.options = [("look at one …", None)] + [
-                (f"{moment(row.created)}, {row.status}", row.id) for row in runs.head(_ROWS).itertuples()
-            ]
+            choices: list[tuple[str, str | None]] = [("look at one …", None)]
+            choices += [(f"{_moment(row.created)}, {_text(row.status)}", row.id) for row in found[:_ROWS]]
+            picked.options = choices
 
         def pick(change: Any) -> None:
             from comfynb.widgets.run_view import RunView
@@ -321,6 +325,10 @@ def _page(title: str, table: Table, *, more: int = 0) -> str:
 
 def _told(trouble: str) -> str:
     return card_html(Card(status="", title="", sections=(Notes((trouble,), "bad"),)))
+
+
+def _moment(value: Any) -> str | None:
+    return None if is_unknown(value) else moment(value)
 
 
 def _text(value: Any) -> str | None:
