@@ -1,0 +1,64 @@
+"""`comfynb app`: the browser over a workspace as a web page under Voilà, without code."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from requirements_gate import require
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+@pytest.fixture
+def served(chromium: str, tmp_path: Path) -> Iterator[str]:
+    """Serve the sandbox, and return where."""
+    require("browser", find_spec("voila") is not None, "There is no voila")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("COMFY", "WEBHOOK", "JUPYTER"))}
+    command = [sys.executable, "-c", "from comfynb.cli import main; main()", "app", f"--port={port}", "--no-browser"]
+    with (tmp_path / "voila.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=log, stderr=subprocess.STDOUT)
+        address = f"http://127.0.0.1:{port}/"
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                try:
+                    httpx.get(f"{address}voila/static/", timeout=5)
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.2)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_it_is_a_page_without_code(served: str, page: Page) -> None:
+    """Workflows can be searched, runs looked at, machines seen; no cell and no key is on it."""
+    from playwright.sync_api import expect
+
+    page.goto(served)
+    expect(page.get_by_text("8 workflows on")).to_be_visible()
+    expect(page.get_by_text("deployed (production", exact=False).first).to_be_visible()
+    page.get_by_placeholder("search names").fill("wan")
+    expect(page.locator("select[size] option")).to_have_count(1)
+    page.get_by_placeholder("search names").fill("text2img")
+    page.get_by_text("Runs", exact=True).click()
+    expect(page.locator("td", has_text="success").first).to_be_visible()
+    page.get_by_text("Machines", exact=True).click()
+    expect(page.get_by_text("render-farm-2")).to_be_visible()
+    assert page.get_by_text("comfynb.connect").count() == 0
+    assert "import comfynb" not in page.content()
