@@ -13,6 +13,7 @@ from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.text import tidy
 
 __all__ = [
+    "OPTIONS",
     "call",
     "count",
     "input_arguments",
@@ -25,7 +26,7 @@ __all__ = [
     "with_id",
 ]
 
-_OPTIONS: Final = frozenset(
+OPTIONS: Final = frozenset(
     {
         "workflow",
         "inputs",
@@ -225,7 +226,7 @@ def input_arguments(definitions: Sequence[InputDefinition], primary: str | None 
         sample = _sample(definition)
         if tidy(name, _LONGEST_NAME) != name:
             continue
-        if name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in _OPTIONS:
+        if name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in OPTIONS:
             plain.append(f"{name}={sample}")
         else:
             rest.append(f"{quoted(name)}: {sample}")

@@ -25,7 +25,7 @@ __all__ = ["WorkspaceBrowser"]
 _ROWS: Final = 200
 """Rows of a table that are shown; a page of thousands is of no use to a person."""
 _STATUSES: Final = ("any", "success", "failed", "cancelled", "timeout", "running", "queued", "not-started")
-_PAGES: Final = ("Overview", "Runs", "Versions")
+_PAGES: Final = ("Overview", "Run", "Runs", "Versions")
 
 
 class WorkspaceBrowser:
@@ -99,7 +99,7 @@ class WorkspaceBrowser:
         return [label for label, _ in self._list.options]
 
     def choose(self, workflow: Any, page: str = "Overview") -> None:
-        """Show a page of a workflow: "Overview", "Runs" or "Versions"."""
+        """Show a page of a workflow: "Overview", "Run", "Runs" or "Versions"."""
         found = self._ws.workflow(workflow)
         self._search.value = ""
         self._list.value = found.id
@@ -164,7 +164,7 @@ class WorkspaceBrowser:
         if workflow_id is None or (workflow_id, place) in self._loaded:
             return
         self._loaded.add((workflow_id, place))
-        fill: Callable[[str], list[Any]] = (self._overview, self._runs, self._versions)[place]
+        fill: Callable[[str], list[Any]] = (self._overview, self._form, self._runs, self._versions)[place]
         try:
             children = fill(workflow_id)
         except ComfyError as error:
@@ -174,6 +174,11 @@ class WorkspaceBrowser:
 
     def _overview(self, workflow_id: str) -> list[Any]:
         return [self._widgets.HTML(self._ws.workflow(workflow_id)._repr_html_())]
+
+    def _form(self, workflow_id: str) -> list[Any]:
+        form = self._ws.form(workflow_id)
+        self._open.append(form)
+        return [form.box]
 
     def _versions(self, workflow_id: str) -> list[Any]:
         table = self._ws.versions(workflow_id)

@@ -50,12 +50,12 @@ def test_a_page_is_read_when_it_is_shown_and_once(browser: WorkspaceBrowser, san
     """Of the workflow that is chosen."""
     browser.choose("text2img")
     assert "workflow text2img" in words(page(browser))
-    assert browser._pages.children[1].children == ()
+    assert browser._pages.children[2].children == ()
     browser.choose("text2img", "Runs")
     asked = sandbox.counters.of("GET /workflow/{workflow_id}/runs")
     assert asked == 1
     browser._pages.selected_index = 0
-    browser._pages.selected_index = 1
+    browser._pages.selected_index = 2
     assert sandbox.counters.of("GET /workflow/{workflow_id}/runs") == asked
     browser.choose("MAKEIMAGE", "Versions")
     assert "version" in words(page(browser))
