@@ -33,7 +33,8 @@ MOST_SHOWN = 3
 URL = re.compile(r"https?://[^\s\"'<>\\,)]+")
 UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 MASKS = (
-    (re.compile(r"about \$[\d.]+"), "about <price>"),
+    (re.compile(r"(?m)^  cost  .*\n"), ""),  # of a run that is cancelled it depends on the moment whether it has one
+    (re.compile(r"(?m)^((queued|cold start|running) [\d.]+ (s|min \d+ s)(, )?)+$\n*"), ""),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\$[\d.]+/s\b|(?m:^  price .*)"), "<price>"),
     (re.compile(r"(?m)(?<=  )\d+(?= +drawn$)|(?<=The seed )\d+(?= was drawn)"), "<drawn>"),
