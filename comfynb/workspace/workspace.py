@@ -27,6 +27,7 @@ from comfynb.workspace.telling import show_route
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
     from comfynb.widgets.browser import WorkspaceBrowser
+    from comfynb.widgets.form import RunForm
 
 
 def _core(ws: Workspace) -> Core:
@@ -87,6 +88,48 @@ class Workspace:
         from comfynb.widgets.browser import WorkspaceBrowser
 
         return WorkspaceBrowser(self)
+
+    def form(
+        self,
+        workflow: Any,
+        *,
+        environment: str | None = None,
+        machine: Any = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> RunForm:
+        """Return a form for a workflow, made of its own inputs: fill it in, press Run, and see how the run goes on.
+
+        What differs from the workflow's defaults is sent, and checked by the rules of `submit` while one types.
+
+        Parameters
+        ----------
+        workflow : str, object or row
+            A workflow or a deployment.
+        environment : str, optional
+            Which deployment; production by default, else the only one there is.
+        machine : str, object or row, optional
+            Another machine.
+        values : mapping, optional
+            Values to begin with, by input name.
+
+        Raises
+        ------
+        NotFoundError, AmbiguousNameError
+            If it is not clear what is meant.
+        InputError
+            If there is no input of a name in `values`.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> form = ws.form("text2img", values={"prompt": "a red fox"})
+        >>> form.values
+        {'prompt': 'a red fox'}
+        """
+        from comfynb.widgets.form import open_form
+
+        return open_form(self._core, workflow, environment=environment, machine=machine, values=values)
 
     # -- tables -------------------------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class BatchField(Field):
             made.on_click(lambda _: do())
             return made
 
-        words = f'{place + 1}. {escape(value_words("images", item))}'
+        words = f"{place + 1}. {escape(value_words('images', item))}"
         return widgets.HBox(
             [
                 button("arrow-up", "Move up", lambda: self._move(place, -1), disabled=place == 0),

@@ -107,7 +107,7 @@ def stand_in(definition: InputDefinition, value: Any) -> Any:
         If a file is not there, or is empty.
     """
     if definition.kind not in TAKES_FILES:
-        return str(value) if isinstance(value, Path) else value
+        return value
     if definition.kind == "images" and isinstance(value, list | tuple):
         return [_one(each) for each in value]
     return _one(value)
