@@ -36,7 +36,7 @@ border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));background:none;
 color:var(--jp-ui-font-color1,inherit);user-select:text}
 </style>"""
 
-URL_KINDS: Final[frozenset[Kind]] = FILE_KINDS | {"images", "lora", "checkpoint", "face_model"}
+URL_KINDS: Final[frozenset[str]] = FILE_KINDS | {"images", "lora", "checkpoint", "face_model"}
 """Kinds whose value can be an address, which can have a secret in it."""
 
 _WIDEST_LABEL: Final = 1000
@@ -101,7 +101,7 @@ def head_html(prepared: Prepared) -> str:
             status="",
             title=f"run {prepared.name}",
             facts=_where(prepared),
-            sections=(*_route(prepared), Notes(prepared.notes)),
+            sections=(*_route(prepared), _notes(prepared)),
         )
     )
 
@@ -185,6 +185,11 @@ def _route(prepared: Prepared) -> tuple[Section, ...]:
     return (Notes((routed.sentence,), "warn" if routed.announced else "plain"),)
 
 
+def _notes(prepared: Prepared) -> Notes:
+    """Return what one should know, without what the inputs of the moment have to do with it."""
+    return Notes(tuple(note for note in prepared.notes if note not in prepared.inputs.notes))
+
+
 def _card(facts: FormFacts) -> Card:
     prepared = facts.prepared
     rows = tuple(_row(facts, definition) for definition in prepared.definitions)
@@ -205,16 +210,16 @@ def _card(facts: FormFacts) -> Card:
         Notes((facts.reason,), "bad"),
         Notes(tuple(facts.said.splitlines()), facts.tone),
         Table("runs of this form", ("run", "status"), tuple(facts.runs[-10:])),
-        Notes(prepared.notes),
+        _notes(prepared),
     ]
-    subject = next((definition.name for definition in prepared.definitions), "name")
+    changes = [f"form.values[{quoted(definition.name)}] = …" for definition in prepared.definitions[:1]]
     return Card(
         status="cannot run yet" if facts.reason else "ready to run",
         tone="warn" if facts.reason else "good",
         title=f"form of {prepared.name}, {count(len(rows), 'input')}",
         facts=_where(prepared),
         sections=tuple(sections),
-        following=(f"form.values[{quoted(subject)}] = …", "print(form.to_code())"),
+        following=(*changes, "print(form.to_code())"),
     )
 
 

@@ -99,9 +99,7 @@ def _literal(name: str, value: Any, sent: Mapping[str, Any], imports: dict[str, 
     if isinstance(value, bytes | bytearray) and len(value) <= _MOST_BYTES:
         imports["import base64"] = None
         return f'base64.b64decode("{base64.b64encode(value).decode()}")'
-    what = (
-        f"an upload of {size_words(len(value))}" if isinstance(value, bytes | bytearray) else f"{type(value).__name__}"
-    )
+    what = f"an upload of {size_words(len(value))}" if isinstance(value, bytes | bytearray) else type(value).__name__
     raise InputError(
         f"{tidy(name, 60) or 'An input'} is {what}, which code cannot hold: save it as a file and give its path, or "
         "run the form first, after which it has an address."

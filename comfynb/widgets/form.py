@@ -241,10 +241,14 @@ class RunForm:
         with self._lock:
             self._made.append((run, given))
             self._landed = True
-        view = self._view
-        if view is not None and not self._closed:
-            run._tracked.watch.listeners.append(self._looked)
+            view = self._view if not self._closed else None
+        if view is None:
+            return
+        run._tracked.watch.listeners.append(self._looked)
+        try:
             view.show_run(run)
+        except Exception:  # there is a run, whether or not it can be shown
+            log.exception("the run %s cannot be shown in its form", run.id)
 
     def _looked(self, state: State) -> None:
         if state.ended:

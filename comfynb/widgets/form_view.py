@@ -12,9 +12,11 @@ from comfynb.rules.text import tidy
 from comfynb.widgets.closing import close_tree
 from comfynb.widgets.fields.field import UNSET, Field
 from comfynb.widgets.fields.making import make_field
+from comfynb.widgets.fields.seed import SeedField
 
 if TYPE_CHECKING:
     from comfynb.runs.run import Run
+    from comfynb.services.prepared import Prepared
     from comfynb.widgets.form import RunForm
     from comfynb.widgets.run_view import RunView
 
@@ -53,6 +55,7 @@ class FormView:
         self._code = widgets.HTML(layout=widgets.Layout(display="none"))
         self._runs = widgets.VBox()
         self._views: list[RunView] = []
+        self._told: Prepared | None = None
         self.run.on_click(lambda _: form._press())
         self.cancel.on_click(lambda _: form._cancel())
         self.reset.on_click(lambda _: form.reset())
@@ -107,7 +110,9 @@ class FormView:
         self.run.disabled = form._busy or bool(facts.reason)
         self.cancel.disabled = not form._can_cancel
         self.again.layout.display = None if facts.prepared.blockers else "none"
-        _put(self._head, FORM_STYLE + head_html(facts.prepared))
+        if facts.prepared is not self._told:
+            self._told = facts.prepared
+            _put(self._head, FORM_STYLE + head_html(facts.prepared))
         _put(self._why, said_html(f"Run is not possible: {facts.reason}", "warn") if facts.reason else "")
         _put(self._said, said_html(facts.said, facts.tone))
         if self._code.layout.display != "none":
@@ -118,8 +123,9 @@ class FormView:
         from comfynb.widgets.run_view import RunView
 
         for name, number in (run.prepared.inputs.drawn if run.prepared is not None else {}).items():
-            if name in self.fields:
-                self.fields[name].drew(number)
+            field = self.fields.get(name)
+            if isinstance(field, SeedField):
+                field.drew(number)
         ended = [view for view in self._views if view.run.ended]
         self._views = [RunView(run), *(view for view in self._views if not view.run.ended)]
         self._runs.children = [view.box for view in self._views]

@@ -72,9 +72,6 @@ class Field(ABC):
             self._wrong.value = words
             self._wrong.layout.display = None if words else "none"
 
-    def drew(self, number: int) -> None:
-        """Show what was drawn for the last run; only seeds are."""
-
     @property
     def hint(self) -> str:
         """What is read where the pointer rests."""
@@ -86,11 +83,11 @@ class Field(ABC):
 
 
 def sendable(text: object) -> str:
-    """Return a text that any connection takes: half surrogates, which UTF-8 has none of, are replaced.
+    r"""Return a text that any connection takes: half surrogates, which UTF-8 has none of, are replaced.
 
     Examples
     --------
-    >>> sendable("a fox"), sendable("a\\ud800")
+    >>> sendable("a fox"), sendable("a\ud800")
     ('a fox', 'a?')
     """
     return str(text).encode("utf-8", "replace").decode()

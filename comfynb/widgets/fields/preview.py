@@ -30,9 +30,15 @@ _TAGS: Final = {
     "audio": '<audio src="{}" controls preload="metadata"></audio>',
 }
 _MEDIA: Final = {
-    **{".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/mp4"},
-    **{".mp3": "audio/mpeg", ".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg"},
-    **{".m4a": "audio/mp4", ".opus": "audio/ogg"},
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".mov": "video/mp4",
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".opus": "audio/ogg",
 }
 _LARGEST: Final = 4_000_000
 """Bytes of a film or a sound that are sent back to the browser, only to be looked at."""
