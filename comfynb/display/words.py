@@ -13,10 +13,10 @@ from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.text import tidy
 
 __all__ = [
-    "OPTIONS",
     "call",
     "count",
     "input_arguments",
+    "is_argument",
     "moment",
     "money",
     "quoted",
@@ -26,7 +26,7 @@ __all__ = [
     "with_id",
 ]
 
-OPTIONS: Final = frozenset(
+_OPTIONS: Final = frozenset(
     {
         "workflow",
         "inputs",
@@ -226,13 +226,25 @@ def input_arguments(definitions: Sequence[InputDefinition], primary: str | None 
         sample = _sample(definition)
         if tidy(name, _LONGEST_NAME) != name:
             continue
-        if name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in OPTIONS:
+        if is_argument(name):
             plain.append(f"{name}={sample}")
         else:
             rest.append(f"{quoted(name)}: {sample}")
     if rest:
         plain.append(f"inputs={{{', '.join(rest)}}}")
     return ", ".join(plain)
+
+
+def is_argument(name: str) -> bool:
+    """Whether an input of this name can be given as a keyword: it is an identifier, and no option's name.
+
+    Examples
+    --------
+    >>> is_argument("prompt"), is_argument("class"), is_argument("version"), is_argument("two words")
+    (True, False, False, False)
+    """
+    usable = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    return usable and name != "__debug__" and name not in _OPTIONS
 
 
 def _sample(definition: InputDefinition) -> str:

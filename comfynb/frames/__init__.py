@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfynb.frames.catalog import catalog_frame, catalog_runs_frame
 from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
-from comfynb.frames.form_runs import form_runs_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
 from comfynb.frames.names import names_frame, standard_names_frame
@@ -26,7 +25,6 @@ __all__ = [
     "catalog_runs_frame",
     "deployments_frame",
     "explore_frame",
-    "form_runs_frame",
     "inputs_frame",
     "load_frame",
     "machines_frame",

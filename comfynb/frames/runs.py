@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -15,7 +15,10 @@ from comfynb.rules.diagnosis import Failure, find_failure
 from comfynb.rules.text import tidy
 from comfynb.services.results import result_files
 
-__all__ = ["runs_frame"]
+if TYPE_CHECKING:
+    from comfynb.runs.run import Run
+
+__all__ = ["handles_frame", "runs_frame"]
 
 _LONGEST_ERROR: Final = 300
 _NO_TIMES: Final[tuple[None, None, None, None, None]] = (None, None, None, None, None)
@@ -101,6 +104,41 @@ def runs_frame(
         source=source,
         as_of=as_of,
     )
+
+
+def handles_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return one row per handle, in the given order, with what is known of its run; nothing is asked of the server.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The handles.
+    """
+    rows = [_listed(run) for run in runs]
+    prepared = [run.prepared for run in runs if run.prepared is not None]
+    return runs_frame(
+        rows,
+        workflows=[each.workflow for each in prepared],
+        machines=[each.machine for each in prepared if each.machine is not None],
+        deployments=[each.deployment for each in prepared if each.deployment is not None],
+    )
+
+
+def _listed(run: Run) -> ListedRun:
+    """Return a run as the list would tell it."""
+    prepared = run.prepared
+    sent: dict[str, Any] = {}
+    if prepared is not None:
+        sent = {
+            "workflow_id": prepared.workflow.id,
+            "workflow_version_id": prepared.version.id,
+            "machine_id": prepared.machine_id,
+            "deployment_id": prepared.deployment.id if prepared.deployment is not None else None,
+            "version": {"id": prepared.version.id, "version": prepared.version.version},
+        }
+    seen = run.model.model_dump(exclude_none=True) if run.model is not None else {}
+    latest = {"id": run.id, "status": run.status, "progress": run.progress, "workflow_inputs": run.inputs}
+    return ListedRun.model_validate({**sent, **seen, **latest})
 
 
 def _times(

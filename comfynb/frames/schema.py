@@ -320,20 +320,6 @@ _CATALOG_RUNS = Table(
     "the catalog, with how the newest runs of each workflow ended.",
 )
 
-_FORM_RUNS = Table(
-    "form_runs",
-    (
-        Column("name", "str", "name of the workflow"),
-        Column("id", "str", "id of the run"),
-        Column("status", "str", "status of the run, as last seen"),
-        Column("created", _TIME, "when it was submitted"),
-        Column("seconds", "Float64", "from then to its end", "seconds"),
-        Column("machine", "str", "where it ran"),
-        Column("outputs", "Int64", "what it has made so far", "rows"),
-    ),
-    "one row per run of a form, newest first; more columns, input.NAME, say what each was given.",
-)
-
 _ROUTING_PLAN = Table(
     "routing_plan",
     (
@@ -434,7 +420,6 @@ TABLES: Final[dict[str, Table]] = {
         _CATALOG_RUNS,
         _ROUTES,
         _RULE_PROBLEMS,
-        _FORM_RUNS,
         _ROUTING_PLAN,
         _ROUTING_LOAD,
         _TIMELINE,

@@ -18,7 +18,7 @@ from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.lookup import nearest
 from comfynb.rules.scalars import JSON, parse_color, parse_number, plain
 
-__all__ = ["RefusedValueError", "coerce", "is_random_seed", "seed_range"]
+__all__ = ["RefusedValueError", "coerce", "is_image_data_uri", "is_random_seed", "seed_range"]
 
 _URL: Final = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _DATA_URI: Final = re.compile(r"data:([^;,\s]*)", re.IGNORECASE)
@@ -94,6 +94,17 @@ def is_random_seed(value: object) -> bool:
     """
     value = plain(value)
     return value is None or parse_number(value) == -1
+
+
+def is_image_data_uri(text: str) -> bool:
+    """Whether a text is a picture in itself, of a kind that the server takes.
+
+    Examples
+    --------
+    >>> is_image_data_uri("data:image/png;base64,iVBORw0KGgo="), is_image_data_uri("data:text/html;base64,PGI+")
+    (True, False)
+    """
+    return _IMAGE_DATA_URI.match(text) is not None
 
 
 def _check_text(text: str) -> None:
@@ -236,7 +247,7 @@ def _url(value: object, kind: Kind) -> str:
         raise RefusedValueError(f"is empty; it must be {wanted}")
     data = _DATA_URI.match(text)
     if data:
-        if takes_data and _IMAGE_DATA_URI.match(text):
+        if takes_data and is_image_data_uri(text):
             return text
         given = f"{data[1] or 'text/plain'}{'' if ';base64,' in text[:100].lower() else ' without base64'}"
         raise RefusedValueError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+import weakref
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Cell", "this_cell"]
+__all__ = ["Cell", "take_cell", "this_cell"]
 
 
 class Cell(NamedTuple):
@@ -36,3 +37,30 @@ def this_cell() -> Cell | None:
     except (AttributeError, KeyError, TypeError):
         return None
     return Cell(cell_id, execution) if cell_id else None
+
+
+class Closable(Protocol):
+    """What can be shown in a cell, and taken away."""
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
+
+
+_shown: dict[str, tuple[str, list[weakref.ref[Closable]]]] = {}
+"""What each cell of a notebook shows, and in which of its executions."""
+
+
+def take_cell(thing: Closable) -> None:
+    """Close what an earlier execution of the cell that runs showed, unless it is this; later ones close this."""
+    cell = this_cell()
+    if cell is None:
+        return
+    execution, things = _shown.get(cell.id, (cell.execution, []))
+    if execution != cell.execution:
+        for reference in things:
+            shown = reference()
+            if shown is not None and shown is not thing:
+                shown.close()
+        things = []
+    _shown[cell.id] = (cell.execution, [*things, weakref.ref(thing)])

@@ -1,335 +1,398 @@
-"""A form over the inputs of a workflow, which runs it."""
+"""A form for a workflow, made of the workflow's own inputs."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
+import time
 from collections.abc import Mapping
-from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from comfynb.display.card import Card
-from comfynb.display.form import form_card
-from comfynb.display.html import card_html, escape
-from comfynb.display.text import card_text
-from comfynb.display.words import money
-from comfynb.errors import ComfyError, InputError
-from comfynb.rules.validation import MergedInputs, merge_inputs
-from comfynb.widgets.closing import close_tree
-from comfynb.widgets.code import code_for
-from comfynb.widgets.fields import NOT_GIVEN, Field, field_for
-from comfynb.widgets.run_view import RunView
+from comfynb.display.card import Tone
+from comfynb.display.form import FormFacts, form_html, form_text
+from comfynb.errors import ComfyError
+from comfynb.notices import collecting
+from comfynb.services.flight import Flight
+from comfynb.services.prepared import Prepared
+from comfynb.services.references import is_deployment, looks_like_id, reference
+from comfynb.services.watching import State
+from comfynb.warnings import ComfyWarning
+from comfynb.widgets.cells import take_cell
+from comfynb.widgets.code import run_code
+from comfynb.widgets.form_state import FormState
+from comfynb.widgets.form_view import FormView
+from comfynb.widgets.values import FormValues
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from comfynb.core import Core
     from comfynb.runs.run import Run
-    from comfynb.services.prepared import Prepared
 
-__all__ = ["RunForm"]
+__all__ = ["RunForm", "open_form"]
 
-_STANDS_FOR: Final = "https://upload.invalid/"
-"""A link in place of a file that is uploaded when the run is submitted."""
+log = logging.getLogger("comfynb")
+
+_QUIET: Final = 1.0
+"""Seconds after a press in which Run cannot be pressed again, so that a double click submits once."""
 
 
 class RunForm:
-    """A form over the inputs of a workflow.
+    """A form for a workflow: a field for each of its inputs, where it would run and at what price, and its runs.
 
-    One field for each input, in the order and the groups that the workflow gives. A value is given only where it
-    differs from the workflow's own default, as with `ws.submit`. Problems are shown beside the fields, and as long as
-    there are any, nothing can be run.
+    Made by `ws.form`. Nothing that it does blocks the kernel: a run is submitted, and goes on, while cells run.
 
     Parameters
     ----------
     core : Core
         The workspace.
     prepared : Prepared
-        The workflow, and where it would run.
-    options : mapping
-        `environment` and `machine`, as they were given.
-    values : mapping, optional
-        What the fields hold at the beginning.
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
-        The widget.
-    run : Run or None
-        The last run.
+        Where a run of it would go, without any inputs.
+    target : str
+        The name or id of the workflow or the deployment.
+    environment, machine : str, optional
+        As `ws.submit` takes them.
 
     Examples
     --------
     >>> import comfynb
     >>> ws = comfynb.connect(sandbox=True)
-    >>> form = ws.form("text2img", values={"prompt": "a red fox", "seed": 7})
-    >>> form.submit().wait().status
-    'success'
+    >>> form = ws.form("text2img", values={"prompt": "a red fox"})
+    >>> form.values["seed"] = 7
     >>> print(form.to_code())
-    run = ws.run(
-        "text2img",
-        prompt="a red fox",
-        seed=7,
-    )
+    run = ws.run("text2img", prompt="a red fox", seed=7)
+    run
     >>> form.close()
     """
 
     def __init__(
-        self, core: Core, prepared: Prepared, options: Mapping[str, Any], values: Mapping[str, Any] | None = None
+        self,
+        core: Core,
+        prepared: Prepared,
+        *,
+        target: str,
+        environment: str | None = None,
+        machine: str | None = None,
     ) -> None:
-        import ipywidgets as widgets
-
         self._core = core
         self._prepared = prepared
-        self._options = dict(options)
-        self._fields: dict[str, Field] = {}
-        self._runs: list[Run] = []
-        self._given_of_run: dict[str, Any] = {}
-        self._view: RunView | None = None
-        self._submitting: Future[Any] | None = None
-        self._uploaded: dict[tuple[str, int, int], str] = {}
-        self.run: Run | None = None
-        groups: dict[str, tuple[str, list[Any]]] = {}
-        plain: list[Any] = []
-        for definition in prepared.definitions:
-            field = self._fields[definition.name] = field_for(definition)
-            field.changed = self._changed
-            if definition.group:
-                title = definition.group_name or definition.group
-                groups.setdefault(definition.group, (title, []))[1].append(field.box)
-            else:
-                plain.append(field.box)
-        parts = [widgets.VBox(plain)] if plain else []
-        if groups:
-            accordion = widgets.Accordion([widgets.VBox(boxes) for _, boxes in groups.values()], selected_index=0)
-            for place, (title, _) in enumerate(groups.values()):
-                accordion.set_title(place, escape(title, 80))
-            parts.append(accordion)
-        self._where = widgets.HTML(self._route())
-        self._run_button = widgets.Button(description="Run", icon="play", button_style="primary")
-        self._cancel_button = widgets.Button(description="Cancel", icon="stop", disabled=True)
-        self._reset_button = widgets.Button(description="Reset", icon="undo")
-        self._code_button = widgets.Button(description="Code", icon="code")
-        self._run_button.on_click(lambda _: self._press())
-        self._cancel_button.on_click(lambda _: self._cancel())
-        self._reset_button.on_click(lambda _: self.reset())
-        self._code_button.on_click(lambda _: self._show_code())
-        buttons = widgets.HBox([self._run_button, self._cancel_button, self._reset_button, self._code_button])
-        self._reason = widgets.HTML()
-        self._code = widgets.HTML()
-        self._slot = widgets.VBox()
-        head = widgets.HTML(f"<h3 style='margin:2px 0'>{escape(prepared.name, 200)}</h3>")
-        self.box = widgets.VBox([head, self._where, *parts, buttons, self._reason, self._code, self._slot])
-        if values:
-            self.values = dict(values)
-        self._changed()
+        self._target = target
+        self._environment = environment
+        self._machine = machine
+        self._state = FormState(prepared.definitions)
+        # Buttons are pressed on the kernel's thread, and runs come back on comfynb's own.
+        self._lock = threading.RLock()
+        self._made: list[tuple[Run, dict[str, Any]]] = []
+        self._flight: Flight | None = None
+        self._landed = False
+        self._cancel_wanted = False
+        self._said: tuple[str, Tone] = ("", "plain")
+        self._view: FormView | None = None
+        self._closed = False
 
     # -- values -------------------------------------------------------------------------------------------------
 
     @property
-    def values(self) -> dict[str, Any]:
-        """What is given, by input name: only what differs from the workflow's own defaults."""
-        read = ((name, field.value) for name, field in self._fields.items())
-        return {name: value for name, value in read if value is not NOT_GIVEN}
+    def values(self) -> FormValues:
+        """The values that differ from the workflow's defaults; only these are sent, as with `ws.submit`.
 
-    @values.setter
-    def values(self, values: Mapping[str, Any]) -> None:
-        unknown = [name for name in values if name not in self._fields]
-        if unknown:
-            raise InputError(
-                f"{self._prepared.name} has no input {', '.join(map(repr, unknown))}; it has "
-                f"{', '.join(self._fields) or 'none'}."
-            )
-        for name, value in values.items():
-            self._fields[name].value = value
-        self._changed()
-
-    def reset(self) -> None:
-        """Let every field hold the workflow's own default again."""
-        for field in self._fields.values():
-            field.reset()
-        self._changed()
-
-    def _merged(self) -> MergedInputs:
-        given = {name: _stand_in(value) for name, value in self.values.items()}
-        return merge_inputs(self._prepared.definitions, given, draw=lambda low, _: low)
-
-    def _changed(self) -> None:
-        problems = self._merged().problems
-        for name, field in self._fields.items():
-            field.tell(problems.get(name))
-        reason = self._why_not(problems)
-        self._run_button.disabled = reason is not None or self._submitting is not None
-        self._reason.value = _bad(reason) if reason else ""
-        self._code.value = ""
-
-    def _why_not(self, problems: Mapping[str, str]) -> str | None:
-        """Say why it cannot be run; None if it can."""
-        if self._prepared.blockers:
-            return " ".join(self._prepared.blockers)
-        if problems:
-            labels = ", ".join(sorted(problems))
-            return f"Not ready: {labels}." if len(problems) < 6 else f"Not ready: {len(problems)} inputs."
-        return None
-
-    def _route(self) -> str:
-        routed = self._prepared.routed
-        where = routed.sentence if routed is not None else f"Runs on {self._prepared.route}."
-        return f'<span style="opacity:.8">{escape(where, 600)} Price: {escape(money(self._prepared.price))}.</span>'
-
-    # -- running ------------------------------------------------------------------------------------------------
-
-    def submit(self) -> Run:
-        """Do what the Run button does, and return the run; it is shown in the form as it goes on.
+        Setting one (``form.values["seed"] = 7``) changes its field, deleting one takes it back to its default, and
+        setting all (``form.values = {…}``) takes those that are not named back, too. A seed of -1 is drawn for each
+        run.
 
         Raises
         ------
-        InputError, RoutingError, ApiError, SubmitUncertainError
-            As `ws.submit` does.
+        InputError
+            If there is no input of that name; nothing is changed then.
         """
-        run: Run = self._core.face.call(self._submit)
-        return run
+        return FormValues(self._state.given, self._set_values)
 
-    def _press(self) -> None:
-        if self._submitting is not None or self._run_button.disabled:
-            return  # a second click on the way to the first one's run
-        self._run_button.disabled = True
-        self._reason.value = "submitting …"
-        self._submitting = self._core.face.start(self._pressed)
+    @values.setter
+    def values(self, values: Mapping[str, Any]) -> None:
+        self._set_values(values)
 
-    async def _pressed(self) -> None:
-        try:
-            await self._submit()
-            self._reason.value = ""
-        except ComfyError as error:
-            self._reason.value = _bad(str(error))
-        except Exception as error:
-            self._reason.value = _bad(f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            self._submitting = None
-            self._run_button.disabled = self._why_not(self._merged().problems) is not None
-
-    async def _submit(self) -> Run:
-        given = self.values
-        sent = {name: await self._sendable(value) for name, value in given.items()}
-        run = await self._core.submit(self._prepared.workflow.id, sent, **self._options)
-        self.run = run
-        self._runs.append(run)
-        self._given_of_run = given
-        drawn = run.prepared.inputs.drawn if run.prepared is not None else {}
-        for name, seed in drawn.items():
-            tell = getattr(self._fields.get(name), "tell_drawn", None)
-            if tell is not None:
-                tell(seed)
+    def _set_values(self, values: Mapping[str, Any]) -> None:
+        self._state.replace(values)
         if self._view is not None:
-            self._view.close()
-        self._view = RunView(run)
-        self._slot.children = (self._view.box,)
-        self._cancel_button.disabled = False
-        return run
+            self._view.show_all()
 
-    async def _sendable(self, value: Any) -> Any:
-        """Return a value as it is sent: files are uploaded, each once as long as it is the same."""
-        if isinstance(value, list):
-            return [await self._sendable(each) for each in value]
-        if not isinstance(value, Path):
-            return value
-        stat = value.stat()
-        key = (str(value), stat.st_mtime_ns, stat.st_size)
-        if key not in self._uploaded:
-            self._reason.value = f"uploading {escape(value.name, 100)} …"
-            self._uploaded[key] = await self._core.comfyui.upload_file(value)
-        return self._uploaded[key]
+    def reset(self) -> RunForm:
+        """Take all fields back to the workflow's defaults."""
+        self._said = ("", "plain")
+        self._set_values({})
+        return self
 
-    def _cancel(self) -> None:
-        run = self.run
-        if run is None:
-            return
-        self._cancel_button.disabled = True
+    @property
+    def problems(self) -> dict[str, str]:
+        """What keeps the values from being sent, by input name, by the rules of `ws.submit`; empty if nothing does."""
+        return dict(self._state.problems)
 
-        async def cancel() -> None:
-            try:
-                result = await run._tracked.cancel()
-                self._reason.value = escape(result.message, 400)
-            except ComfyError as error:
-                self._reason.value = _bad(str(error))
-            finally:
-                self._cancel_button.disabled = run.ended
+    @property
+    def reason(self) -> str:
+        """Why Run cannot be pressed: problems of values, or of the machine; empty if it can."""
+        return self._facts().reason
 
-        self._core.face.start(cancel)
+    def to_code(self, *, drawn: bool = False) -> str:
+        """Return a cell that runs the same, with `ws` as the workspace.
+
+        Parameters
+        ----------
+        drawn : bool
+            Give the seeds that were drawn for the last run, so that it is repeated.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be written down, such as a large upload that has no address yet.
+        """
+        values = dict(self._state.given)
+        sent: dict[str, Any] = {}
+        if self._made:
+            run, given = self._made[-1]
+            before = run.inputs
+            sent = {name: before[name] for name, value in values.items() if name in before and given.get(name) is value}
+        if drawn:
+            values.update(self._drawn)
+        return run_code(self._target, values, environment=self._environment, machine=self._machine, sent=sent)
+
+    def _give(self, name: str, value: Any) -> None:
+        """Take what a person did to a field."""
+        self._state.give(name, value)
+        self._update()
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run | None:
+        """The run that was started last; None before the first."""
+        return self._made[-1][0] if self._made else None
 
     @property
     def runs(self) -> pd.DataFrame:
-        """The runs of this form, newest first, as a table with what each was given; nothing is asked for it."""
-        from comfynb.frames.form_runs import form_runs_frame
+        """The runs that were started here, newest first, as last seen, with the columns of `ws.runs`."""
+        from comfynb.frames.runs import handles_frame
 
-        return form_runs_frame([(run.name, run.facts(), run.inputs) for run in reversed(self._runs)])
+        return handles_frame([run for run, _ in reversed(self._made)])
 
-    # -- code ---------------------------------------------------------------------------------------------------
+    @property
+    def _drawn(self) -> dict[str, int]:
+        run = self.run
+        drawn = dict(run.prepared.inputs.drawn) if run is not None and run.prepared is not None else {}
+        return {name: number for name, number in drawn.items() if name in self._state.definitions}
 
-    def to_code(self) -> str:
-        """Return a cell that runs the same: `ws.run` with what is given, and with the seed that was drawn.
+    @property
+    def _busy(self) -> bool:
+        return self._flight is not None
 
-        Before the first run with these values a seed that is drawn for each run is left to be drawn.
-        """
-        values = self.values
-        if self.run is not None and self.run.prepared is not None and values == self._given_of_run:
-            values = {**values, **self.run.prepared.inputs.drawn}
-        return code_for(self._called(), values, self._options)
+    @property
+    def _can_cancel(self) -> bool:
+        if self._flight is not None and not self._landed:
+            return not self._cancel_wanted
+        return any(not run.ended for run, _ in self._made)
 
-    def _called(self) -> str:
-        """Return the workflow's name, if that is enough to find it; else its id."""
-        workflow = self._prepared.workflow
-        listed = self._core.catalogue.cache.peek("workflows")
-        same = [each for each in (listed.value if listed is not None else ()) if each.name == workflow.name]
-        ids = {each.id for each in (listed.value if listed is not None else ())}
-        alone = bool(workflow.name) and len(same) == 1 and workflow.name not in ids
-        return str(workflow.name) if alone and str(workflow.name).isprintable() else workflow.id
+    def _press(self) -> None:
+        """Submit a run, unless one is on its way: on comfynb's thread, so that the kernel is free."""
+        with self._lock:
+            if self._closed or self._flight is not None or self.reason:
+                return
+            flight = self._flight = Flight()
+            self._landed = self._cancel_wanted = False
+            self._said = ("It is being submitted …", "plain")
+            given = dict(self._state.given)
+        self._update()
+        self._core.face.start(lambda: self._submit(given, flight))
 
-    def _show_code(self) -> None:
-        shown = f'<pre style="margin:4px 0;white-space:pre-wrap">{escape_lines(self.to_code())}</pre>'
-        self._code.value = "" if self._code.value else shown
+    async def _submit(self, given: dict[str, Any], flight: Flight) -> None:
+        pressed = time.monotonic()
+        told: list[ComfyWarning] = []
+        said: tuple[str, Tone] = ("", "plain")
+        try:
+            with collecting(told):
+                self._prepared, run = await self._launched(given, flight)
+            said = ("\n".join(str(warning) for warning in told), "warn")
+            self._started(run, given)
+        except ComfyError as error:
+            said = (str(error), "bad")
+        except asyncio.CancelledError:
+            if not self._cancel_wanted:
+                raise
+            said = ("It was called off; nothing was sent.", "plain")
+        except Exception as error:  # whatever it is, a person who waits has to hear of it
+            log.exception("a form could not submit")
+            said = (f"It could not be submitted: {type(error).__name__}: {error}", "bad")
+        finally:
+            with self._lock:
+                self._landed = True
+                self._said = said
+            self._update()
+            await asyncio.sleep(0 if self._closed else max(0.0, _QUIET - (time.monotonic() - pressed)))
+            self._flight = None
+            self._update()
+        if self._cancel_wanted and self._made and said[1] != "bad":
+            await self._cancel_run(self._made[-1][0])
+
+    async def _launched(self, given: dict[str, Any], flight: Flight) -> tuple[Prepared, Run]:
+        prepared = await self._core.prepare(self._target, given, environment=self._environment, machine=self._machine)
+        run = await self._core.launch(prepared, flight)
+        return run.prepared or prepared, run
+
+    def _started(self, run: Run, given: dict[str, Any]) -> None:
+        with self._lock:
+            self._made.append((run, given))
+            self._landed = True
+            view = self._view if not self._closed else None
+        if view is None:
+            return
+        run._tracked.watch.listeners.append(self._looked)
+        try:
+            view.show_run(run)
+        except Exception:  # there is a run, whether or not it can be shown
+            log.exception("the run %s cannot be shown in its form", run.id)
+
+    def _looked(self, state: State) -> None:
+        if state.ended:
+            self._update()
+
+    def _cancel(self) -> None:
+        """Call a submit off, or cancel the last run that goes on."""
+        with self._lock:
+            flight = self._flight
+            if flight is not None and not self._landed:
+                self._cancel_wanted = True
+                if not flight.call_off():
+                    self._said = ("It is on its way; it will be cancelled as soon as the server has it.", "plain")
+                run = None
+            else:
+                run = next((run for run, _ in reversed(self._made) if not run.ended), None)
+        if run is not None:
+            found = run
+            self._core.face.start(lambda: self._cancel_run(found))
+        self._update()
+
+    async def _cancel_run(self, run: Run) -> None:
+        try:
+            with collecting([]):
+                result = await run._tracked.cancel()
+            self._said = (str(result), "plain" if result else "warn")
+        except ComfyError as error:
+            self._said = (str(error), "bad")
+        self._update()
+
+    def refresh(self) -> RunForm:
+        """Ask the server again where a run would go, and at what price."""
+        self._core.face.call(self._look)
+        return self
+
+    def _look_again(self) -> None:
+        self._core.face.start(self._look_quietly)
+
+    async def _look(self) -> None:
+        self._core.catalogue.invalidate_cache()
+        self._prepared = await self._core.prepare(
+            self._target, {}, environment=self._environment, machine=self._machine
+        )
+        self._said = ("", "plain")
+        self._update()
+
+    async def _look_quietly(self) -> None:
+        try:
+            with collecting([]):
+                await self._look()
+        except ComfyError as error:
+            self._said = (str(error), "bad")
+            self._update()
 
     # -- how it looks -------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Take the widget away. Its runs go on."""
-        if self._view is not None:
-            self._view.close()
-        close_tree(self.box)
-
-    def _card(self) -> Card:
-        problems = self._merged().problems
-        given = {name: str(value) if isinstance(value, Path) else value for name, value in self.values.items()}
-        return form_card(
-            self._prepared.name,
-            self._prepared.definitions,
-            given,
-            problems,
-            route=self._prepared.route,
-            price=self._prepared.price,
-            reason=self._why_not(problems),
-            run=self.run.id if self.run is not None else None,
+    def _facts(self) -> FormFacts:
+        said, tone = self._said
+        return FormFacts(
+            prepared=self._prepared,
+            given=self._state.given,
+            problems=self._state.problems,
+            said=said,
+            tone=tone,
+            runs=[(run.id, run.status) for run, _ in self._made],
         )
 
+    def _update(self) -> None:
+        with self._lock:
+            if self._view is not None and not self._closed:
+                self._view.update()
+
+    @property
+    def box(self) -> Any:
+        """The widget, an `ipywidgets.VBox`, for layouts of one's own; made when it is first asked for."""
+        return self._widgets().box
+
+    def _widgets(self) -> FormView:
+        with self._lock:
+            if self._view is None:
+                self._view = FormView(self)
+                for run, _ in self._made:
+                    if not run.ended:
+                        run._tracked.watch.listeners.append(self._looked)
+                        self._view.show_run(run)
+            return self._view
+
+    def close(self) -> None:
+        """Take the widgets away. Its runs go on, and the form keeps its values and its table of runs."""
+        with self._lock:
+            self._closed = True
+            view = self._view
+            for run, _ in self._made:
+                listeners = run._tracked.watch.listeners
+                if self._looked in listeners:
+                    listeners.remove(self._looked)
+        if view is not None:
+            view.close()
+
     def __repr__(self) -> str:
-        return card_text(self._card())
+        return form_text(self._facts())
+
+    def _repr_html_(self) -> str:
+        return form_html(self._facts())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        twins = {"text/plain": repr(self), "text/html": card_html(self._card())}
-        return {**(self.box._repr_mimebundle_() or {}), **twins}
+        plainly = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        if self._closed:
+            return plainly
+        take_cell(self)
+        return {**(self.box._repr_mimebundle_() or {}), **plainly}
 
 
-def escape_lines(text: str) -> str:
-    """Return a text of several lines for HTML."""
-    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + escape(line, None) for line in text.splitlines())
+def open_form(
+    core: Core,
+    workflow: Any,
+    *,
+    environment: str | None = None,
+    machine: Any = None,
+    values: Mapping[str, Any] | None = None,
+) -> RunForm:
+    """Return a form; see `Workspace.form`."""
+    deployed = is_deployment(workflow)
+    target = reference(workflow, "deployment" if deployed else "workflow")
+    on = None if machine is None else reference(machine, "machine")
+
+    async def prepare() -> tuple[Prepared, str]:
+        prepared = await core.prepare(target, {}, environment=environment, machine=on)
+        return prepared, await _called(core, prepared, target, deployed)
+
+    prepared, called = core.face.read(prepare)
+    form = RunForm(core, prepared, target=called, environment=environment, machine=on)
+    if values is not None:
+        form.values = values
+    return form
 
 
-def _stand_in(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_stand_in(each) for each in value]
-    return f"{_STANDS_FOR}{value.name}" if isinstance(value, Path) else value
-
-
-def _bad(text: str) -> str:
-    return f'<span style="color:var(--jp-error-color1,#e04848)">{escape(text, 1200)}</span>'
+async def _called(core: Core, prepared: Prepared, target: str, deployed: bool) -> str:
+    """Return what stands for the workflow in code: its name rather than its id, where that leads to it alone."""
+    name = prepared.workflow.name
+    if deployed or not looks_like_id(target) or not name or prepared.workflow.id != target:
+        return target
+    try:
+        found = await core.catalogue.workflows.find(name)
+    except ComfyError:
+        return target
+    return name if found.id == target else target

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from comfynb.display.runs import run_html, run_text
 from comfynb.rules.status import is_terminal
 from comfynb.runs.live import LiveView
-from comfynb.widgets.cells import this_cell
+from comfynb.widgets.cells import take_cell
 from comfynb.widgets.closing import close_tree
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["RunView"]
 
 _BARS = {"success": "success", "failed": "danger", "timeout": "danger", "cancelled": "warning"}
-_shown: dict[str, tuple[str, list[weakref.ref[RunView]]]] = {}
-"""The views that each cell of a notebook shows, and in which of its executions."""
 
 
 class RunView:
@@ -66,7 +63,7 @@ class RunView:
                 runs.add(live)
 
             run._face.start(add)
-            self._take_the_cell()
+            take_cell(self)
 
     def _update(self) -> None:
         facts = self.run.facts()
@@ -79,20 +76,6 @@ class RunView:
         self._bar.bar_style = _BARS.get(facts.status, "")
         self._bar.layout.display = "none" if is_terminal(facts.status) else None
         self._html.value = text
-
-    def _take_the_cell(self) -> None:
-        """Close what an earlier execution of this cell showed."""
-        cell = this_cell()
-        if cell is None:
-            return
-        execution, views = _shown.get(cell.id, (cell.execution, []))
-        if execution != cell.execution:
-            for reference in views:
-                view = reference()
-                if view is not None:
-                    view.close()
-            views = []
-        _shown[cell.id] = (cell.execution, [*views, weakref.ref(self)])
 
     def close(self) -> None:
         """Watch it no longer, and take the widget away. The run goes on."""

@@ -80,43 +80,6 @@ class Workspace:
         """Where workflows run by the rules: ``ws.routing.table()``, ``ws.routing.route("text2img")``."""
         return WorkspaceRouting(self._core)
 
-    def form(
-        self,
-        workflow: Any,
-        *,
-        environment: str | None = None,
-        machine: Any = None,
-        values: Mapping[str, Any] | None = None,
-    ) -> RunForm:
-        """Return a form over a workflow's inputs, with a button that runs it and a live view of the run.
-
-        Parameters
-        ----------
-        workflow : str, object or row
-            A workflow or a deployment.
-        environment : str, optional
-            Which deployment; production by default, else the only one there is.
-        machine : str, object or row, optional
-            Another machine than the rules or the deployment say.
-        values : mapping, optional
-            What the fields hold at the beginning, by input name.
-
-        Raises
-        ------
-        NotFoundError, AmbiguousNameError
-            If it is not clear which workflow is meant.
-        InputError
-            If a value is for no input.
-        """
-        from comfynb.widgets.form import RunForm
-
-        prepared = self.prepare(workflow, environment=environment, machine=machine)
-        # A deployment that was given by its id is one of its workflow's, which its environment tells.
-        options = {"environment": environment or prepared.environment, "machine": machine}
-        if options["environment"] == "production":
-            options["environment"] = None
-        return RunForm(self._core, prepared, options, values)
-
     def browse(self) -> WorkspaceBrowser:
         """Return a widget over everything: workflows with their versions and runs, deployments, machines.
 
@@ -125,6 +88,48 @@ class Workspace:
         from comfynb.widgets.browser import WorkspaceBrowser
 
         return WorkspaceBrowser(self)
+
+    def form(
+        self,
+        workflow: Any,
+        *,
+        environment: str | None = None,
+        machine: Any = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> RunForm:
+        """Return a form for a workflow, made of its own inputs: fill it in, press Run, and see how the run goes on.
+
+        What differs from the workflow's defaults is sent, and checked by the rules of `submit` while one types.
+
+        Parameters
+        ----------
+        workflow : str, object or row
+            A workflow or a deployment.
+        environment : str, optional
+            Which deployment; production by default, else the only one there is.
+        machine : str, object or row, optional
+            Another machine.
+        values : mapping, optional
+            Values to begin with, by input name.
+
+        Raises
+        ------
+        NotFoundError, AmbiguousNameError
+            If it is not clear what is meant.
+        InputError
+            If there is no input of a name in `values`.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> form = ws.form("text2img", values={"prompt": "a red fox"})
+        >>> form.values
+        {'prompt': 'a red fox'}
+        """
+        from comfynb.widgets.form import open_form
+
+        return open_form(self._core, workflow, environment=environment, machine=machine, values=values)
 
     # -- tables -------------------------------------------------------------------------------------------------
 

@@ -1,120 +1,93 @@
-"""One input of a form: label, control, help, and what is wrong with its value."""
+"""One field of a form: label, help, control, and what is wrong with its value, below each other."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final
 
-from comfynb.display.html import escape
+from comfynb.display.form import field_head_html, wrong_html
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.text import tidy
 
-__all__ = ["NOT_GIVEN", "Field"]
+__all__ = ["UNSET", "Field", "Unset", "sendable"]
 
 
-class _NotGiven:
-    def __repr__(self) -> str:
-        return "NOT_GIVEN"
+class Unset(Enum):
+    """What a field gives while the default is meant."""
+
+    UNSET = "unset"
 
 
-NOT_GIVEN: Final = _NotGiven()
-"""The value of a field that nothing was entered in: the workflow's own default holds."""
+UNSET: Final = Unset.UNSET
 
 
-class Field:
-    """One input of a form.
+class Field(ABC):
+    """One field of a form. The form holds the value; the field shows it, and tells the form what a person does.
 
     Parameters
     ----------
     definition : InputDefinition
-        What is asked for.
+        What it is for.
+    give : callable
+        Called with a value, or UNSET for the default, when a person has changed it.
 
     Attributes
     ----------
     box : ipywidgets.VBox
-        The widget.
-    changed : callable
-        Called when a person changes the value.
+        The field.
     """
 
-    editable = True
-
-    def __init__(self, definition: InputDefinition) -> None:
+    def __init__(self, definition: InputDefinition, give: Callable[[Any], None]) -> None:
         import ipywidgets as widgets
 
         self.definition = definition
-        self.changed: Callable[[], None] = lambda: None
-        self._quiet = False
-        star = ' <span title="required">*</span>' if definition.required else ""
-        label = escape(definition.label or definition.name, 300)
-        name = escape(definition.name, 100) if definition.label not in ("", definition.name) else ""
-        aside = f' <code style="opacity:.6">{name}</code>' if name else ""
-        wide = widgets.Layout(width="auto", max_width="680px", margin="0")
-        self._label = widgets.HTML(f"<b>{label}</b>{star}{aside}", layout=wide)
-        help_ = escape(definition.description, 600)
-        self._help = widgets.HTML(f'<span style="opacity:.7">{help_}</span>' if help_ else "", layout=wide)
-        self._help.layout.display = None if help_ else "none"
-        self._problem = widgets.HTML(layout=widgets.Layout(width="auto", max_width="680px", display="none", margin="0"))
-        control = self.make(widgets)
-        self.box = widgets.VBox([self._label, control, self._help, self._problem], layout={"margin": "0 0 10px 0"})
-        self.reset()
+        self._give = give
+        self._showing = False
+        self._wrong = widgets.HTML(layout=widgets.Layout(display="none"))
+        head = widgets.HTML(field_head_html(definition))
+        self.box = widgets.VBox([head, *self._make(widgets), self._wrong], layout=widgets.Layout(margin="4px 0 8px 0"))
 
-    # -- what each kind does for itself -------------------------------------------------------------------------
+    @abstractmethod
+    def _make(self, widgets: Any) -> list[Any]:
+        """Return the controls, which show the default."""
 
-    def make(self, widgets: Any) -> Any:
-        """Make the control, and return it."""
-        raise NotImplementedError
-
-    def read(self) -> Any:
-        """Return what the control holds; NOT_GIVEN if it is empty."""
-        raise NotImplementedError
+    @abstractmethod
+    def _put(self, value: Any) -> None:
+        """Show a value, or the default for UNSET."""
 
     def show(self, value: Any) -> None:
-        """Let the control hold a value; NOT_GIVEN empties it."""
-        raise NotImplementedError
-
-    # -- what all do --------------------------------------------------------------------------------------------
-
-    @property
-    def initial(self) -> Any:
-        """What it holds at the beginning: the workflow's default, if there is one."""
-        return self.definition.default if self.definition.has_default else NOT_GIVEN
-
-    @property
-    def value(self) -> Any:
-        """What is given: NOT_GIVEN as long as it is what the workflow takes by itself."""
-        value = self.read()
-        return NOT_GIVEN if value is NOT_GIVEN or _same(value, self.initial) else value
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self._quiet = True
+        """Show a value, or the default for UNSET, without telling the form."""
+        self._showing = True
         try:
-            self.show(value)
+            self._put(value)
         finally:
-            self._quiet = False
-
-    def reset(self) -> None:
-        """Hold the workflow's default again."""
-        self.value = self.initial
-
-    def touched(self, _: Any = None) -> None:
-        """Tell that a person changed something."""
-        if not self._quiet:
-            self.changed()
+            self._showing = False
 
     def tell(self, problem: str | None) -> None:
-        """Show what is wrong with the value, or that nothing is."""
-        text = f'<span style="color:var(--jp-error-color1,#e04848)">{escape(problem, 400)}</span>' if problem else ""
-        if self._problem.value != text:
-            self._problem.value = text
-            self._problem.layout.display = None if text else "none"
+        """Say below it what is wrong with its value."""
+        words = wrong_html(problem)
+        if words != self._wrong.value:
+            self._wrong.value = words
+            self._wrong.layout.display = None if words else "none"
+
+    @property
+    def hint(self) -> str:
+        """What is read where the pointer rests."""
+        return tidy(self.definition.label)
+
+    def _changed(self, value: Any) -> None:
+        if not self._showing:
+            self._give(value)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+def sendable(text: object) -> str:
+    r"""Return a text that any connection takes: half surrogates, which UTF-8 has none of, are replaced.
 
-
-def shown_text(value: Any) -> str:
-    """Return a value as a control for text holds it."""
-    return "" if value is NOT_GIVEN or value is None else value if isinstance(value, str) else tidy(value, None)
+    Examples
+    --------
+    >>> sendable("a fox"), sendable("a\ud800")
+    ('a fox', 'a?')
+    """
+    return str(text).encode("utf-8", "replace").decode()

@@ -1,93 +1,35 @@
-"""Numbers, as text that may be wrong, or as a slider that cannot be."""
+"""A field for a number. What is no number is told, not swallowed, so it is a text that is read."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from comfynb.rules.inputs import InputDefinition
-from comfynb.widgets.fields.field import NOT_GIVEN, Field, shown_text
+from comfynb.rules.scalars import parse_number
+from comfynb.widgets.fields.field import UNSET, Field, sendable
 
-__all__ = ["NumberField", "SliderField", "slides"]
-
-
-def number(text: str) -> Any:
-    """Return a number that a text is; the text itself if it is none, so that it can be told what is wrong with it.
-
-    Examples
-    --------
-    >>> number("12"), number("0.5"), number("1e3"), number("twelve")
-    (12, 0.5, 1000.0, 'twelve')
-    """
-    for kind in (int, float):
-        try:
-            found = kind(text)
-        except ValueError:
-            continue
-        if math.isfinite(found):
-            return found
-    return text
+__all__ = ["NumberField"]
 
 
 class NumberField(Field):
-    """A number. Whatever is entered stays as it is, and what is wrong with it is said."""
+    """A field for a number; an empty one means the default."""
 
-    def make(self, widgets: Any) -> Any:
-        """Make the control."""
-        self._control = widgets.Text(layout={"width": "200px"}, placeholder=self.definition.type_word)
-        self._control.observe(self.touched, "value")
-        return self._control
-
-    def read(self) -> Any:
-        """Return the number."""
-        text = self._control.value.strip()
-        if not text:
-            return NOT_GIVEN
-        found = number(text)
-        if self.definition.kind in ("float", "slider") and isinstance(found, int) and isinstance(self.initial, float):
-            return float(found)
-        return found
-
-    def show(self, value: Any) -> None:
-        """Hold a number."""
-        self._control.value = shown_text(value)
-
-
-def slides(definition: InputDefinition) -> bool:
-    """Whether an input can be a slider: its limits and its default are good for one."""
-    low, high = definition.minimum, definition.maximum
-    if low is None or high is None or not low < high or not all(map(math.isfinite, (low, high))):
-        return False
-    default = definition.default
-    return isinstance(default, int | float) and not isinstance(default, bool) and low <= default <= high
-
-
-class SliderField(Field):
-    """A number within its real limits, with the real step."""
-
-    def make(self, widgets: Any) -> Any:
-        """Make the control."""
+    def _make(self, widgets: Any) -> list[Any]:
         definition = self.definition
-        whole = definition.kind == "slider_integer"
-        kind = widgets.IntSlider if whole else widgets.FloatSlider
-        step = definition.step or (1 if whole else 0.01)
-        limits = (int, int, int) if whole else (float, float, float)
-        low, high, step = (
-            limit(value) for limit, value in zip(limits, (definition.minimum, definition.maximum, step), strict=True)
+        self._default = str(definition.default) if definition.has_default else ""
+        words = definition.type_word
+        self._control = widgets.Text(
+            value=self._default,
+            placeholder=f"{words}, default {definition.default}" if definition.has_default else words,
+            layout=widgets.Layout(width="auto", max_width="320px"),
+            tooltip=self.hint,
         )
-        options: dict[str, Any] = {"min": low, "max": high, "step": max(step, 1) if whole else step, "value": low}
-        if not whole:
-            options["readout_format"] = ".4g"
-        self._control = kind(**options, layout={"width": "420px"})
-        self._control.observe(self.touched, "value")
-        return self._control
+        self._control.observe(self._typed, "value")
+        return [self._control]
 
-    def read(self) -> Any:
-        """Return the number."""
-        value = self._control.value
-        return int(value) if isinstance(self.initial, int) and float(value).is_integer() else value
+    def _typed(self, change: Any) -> None:
+        text = change.new.strip()
+        number = parse_number(text)
+        self._changed(UNSET if text in ("", self._default) else change.new if number is None else number)
 
-    def show(self, value: Any) -> None:
-        """Hold a number."""
-        if value is not NOT_GIVEN:
-            self._control.value = value
+    def _put(self, value: Any) -> None:
+        self._control.value = self._default if value is UNSET else sendable(value)

@@ -1,56 +1,39 @@
-"""Texts of several lines, of one line, names and links, and what cannot be given."""
+"""A field for text, of one line or several; also for an input of a class that is not known."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from comfynb.widgets.fields.field import NOT_GIVEN, Field, shown_text
+from comfynb.widgets.fields.field import UNSET, Field, sendable
 
-__all__ = ["LineField", "RealtimeField", "TextField"]
+__all__ = ["TextField"]
+
+_MOST_ROWS: Final = 10
+_LINE: Final = 80
 
 
 class TextField(Field):
-    """A text of several lines. An emptied one is given as an empty text."""
+    """A field for text. An empty one without a default is not given."""
 
-    def make(self, widgets: Any) -> Any:
-        """Make the control."""
-        self._control = widgets.Textarea(rows=3, layout={"width": "auto", "max_width": "680px"})
-        self._control.observe(self.touched, "value")
-        return self._control
+    def _make(self, widgets: Any) -> list[Any]:
+        definition = self.definition
+        self._default = sendable(definition.default) if definition.has_default else ""
+        options: dict[str, Any] = {
+            "value": self._default,
+            "placeholder": "" if definition.has_default else definition.type_word,
+            "layout": widgets.Layout(width="auto", max_width="720px"),
+            "tooltip": self.hint,
+        }
+        if definition.kind == "text":
+            rows = max(len(self._default) // _LINE, self._default.count("\n")) + 2
+            self._control = widgets.Textarea(rows=min(rows, _MOST_ROWS), **options)
+        else:
+            self._control = widgets.Text(**options)
+        self._control.observe(self._typed, "value")
+        return [self._control]
 
-    def read(self) -> Any:
-        """Return the text."""
-        if not self._control.value and self.initial is NOT_GIVEN:
-            return NOT_GIVEN
-        return self._control.value
+    def _typed(self, change: Any) -> None:
+        self._changed(UNSET if change.new == self._default else change.new)
 
-    def show(self, value: Any) -> None:
-        """Hold a text."""
-        self._control.value = shown_text(value)
-
-
-class LineField(TextField):
-    """A text of one line: names, links, and inputs of a class that is not known."""
-
-    def make(self, widgets: Any) -> Any:
-        """Make the control."""
-        self._control = widgets.Text(layout={"width": "auto", "max_width": "680px"})
-        self._control.observe(self.touched, "value")
-        return self._control
-
-
-class RealtimeField(Field):
-    """A realtime image, which a queued run cannot be given."""
-
-    editable = False
-
-    def make(self, widgets: Any) -> Any:
-        """Make the control."""
-        return widgets.Text("comes over a websocket; it cannot be given here", disabled=True, layout={"width": "420px"})
-
-    def read(self) -> Any:
-        """Return nothing."""
-        return NOT_GIVEN
-
-    def show(self, value: Any) -> None:
-        """Hold nothing."""
+    def _put(self, value: Any) -> None:
+        self._control.value = self._default if value is UNSET else sendable(value)

@@ -1,0 +1,107 @@
+"""What a form holds: the values that differ from the defaults, and what is wrong with them. No widgets, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from comfynb.errors import InputError
+from comfynb.rules.coercion import RefusedValueError, coerce, is_random_seed
+from comfynb.rules.inputs import InputDefinition
+from comfynb.rules.scalars import plain
+from comfynb.rules.validation import merge_inputs
+from comfynb.widgets.fields.field import UNSET
+from comfynb.widgets.fields.local import stand_in
+
+__all__ = ["FormState"]
+
+_STAND_IN = "https://uploaded.invalid/file"
+
+
+class FormState:
+    """The values of a form.
+
+    Parameters
+    ----------
+    definitions : sequence of InputDefinition
+        The inputs of the workflow.
+
+    Attributes
+    ----------
+    given : dict
+        The values that differ from the defaults, by input name, in the order of the inputs.
+    problems : dict of str to str
+        What keeps them from being sent, by input name: what `ws.submit` would say.
+    """
+
+    def __init__(self, definitions: Sequence[InputDefinition]) -> None:
+        self.definitions = {definition.name: definition for definition in definitions}
+        self.given: dict[str, Any] = {}
+        self.problems: dict[str, str] = {}
+        self._check()
+
+    def give(self, name: str, value: Any) -> None:
+        """Set one value, or take it back to its default with UNSET."""
+        if value is UNSET or _is_default(self.definitions[name], value):
+            self.given.pop(name, None)
+        else:
+            self.given[name] = value
+        self._check()
+
+    def replace(self, values: Mapping[str, Any]) -> None:
+        """Set all values; the rest go back to their defaults.
+
+        Raises
+        ------
+        InputError
+            If there is no input of a name; nothing is changed then.
+        """
+        if not isinstance(values, Mapping):
+            raise InputError(f"Values are a mapping from input name to value, not a {type(values).__name__}.")
+        unknown = {name: value for name, value in values.items() if name not in self.definitions}
+        if unknown:
+            found = merge_inputs(tuple(self.definitions.values()), unknown, draw=_lowest).problems
+            problems = {str(name): found[str(name)] for name in unknown}
+            lines = "; ".join(problems.values())
+            raise InputError(f"The form was not changed: {lines}.", problems=problems)
+        self.given = {
+            name: values[name]
+            for name, definition in self.definitions.items()
+            if name in values and not _is_default(definition, values[name])
+        }
+        self._check()
+
+    def _check(self) -> None:
+        checked: dict[str, Any] = {}
+        refused: dict[str, str] = {}
+        for name, value in self.given.items():
+            try:
+                checked[name] = stand_in(self.definitions[name], value)
+            except RefusedValueError as error:
+                refused[name] = str(error)
+                checked[name] = _STAND_IN
+        merged = merge_inputs(tuple(self.definitions.values()), checked, draw=_lowest)
+        self.problems = {
+            name: refused.get(name) or merged.problems[name]
+            for name in self.definitions
+            if name in refused or name in merged.problems
+        }
+
+
+def _is_default(definition: InputDefinition, value: Any) -> bool:
+    """Whether giving a value does the same as not giving it."""
+    value = plain(value)
+    if definition.kind == "seed" and is_random_seed(value):
+        return not definition.has_fixed_seed
+    if not definition.has_default or not isinstance(value, str | int | float | list | tuple | dict):
+        return False
+    try:
+        sent = coerce(definition, value)
+    except RefusedValueError:
+        return False
+    # True equals 1, and what is sent is not the same.
+    return sent == definition.default and isinstance(sent, bool) == isinstance(definition.default, bool)
+
+
+def _lowest(low: int, _: int) -> int:
+    return low
