@@ -48,7 +48,7 @@ def test_a_form_runs_shows_the_run_and_gives_its_code(
     expect(picture).to_be_visible()
     picture.evaluate("image => image.decode()")
     form.get_by_role("button", name="Code").click()
-    expect(form.locator("pre", has_text="ws.run(")).to_be_visible()
+    expect(form.locator("pre", has_text="ws.run(").first).to_be_visible()
     width = form.locator("input[type=text]").nth(0)
     width.fill("wide")
     expect(form).to_contain_text("must be a whole number")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -335,5 +334,3 @@ def test_runs_are_the_forms_own(ws: comfynb.Workspace) -> None:
     assert len(form.runs) == 0
     assert [each for each in parts(form.box) if getattr(each, "children", None) == ()]
     form.close()
-
-
