@@ -278,7 +278,7 @@ def test_a_batch_of_pictures_has_an_order(ws: comfynb.Workspace, tmp_path: Path)
 
 def test_keys_in_the_defaults_of_models_and_files_are_never_shown(ws: comfynb.Workspace) -> None:
     """Nor is the token of a node; the default can be used all the same."""
-    secret = "s3cr3t-t0k3n"  # noqa: S105 - planted
+    secret = "s3cr3t-t0k3n"
     form = form_of(
         ws,
         external("Lora", "lora", lora_url=f"https://host/a.safetensors?token={secret}", bearer_token=secret),
@@ -327,7 +327,9 @@ def test_forty_inputs_in_six_groups_keep_their_order(ws: comfynb.Workspace) -> N
     nodes = []
     for number in range(40):
         node = external("NumberInt", f"n{number}", display_name=f"Number {number}", default_value=number)
-        group = {} if number % 7 == 6 else {"cd_input_group_id": f"g{number % 7}", "cd_group_name": f"Group {number % 7}"}
+        group = (
+            {} if number % 7 == 6 else {"cd_input_group_id": f"g{number % 7}", "cd_group_name": f"Group {number % 7}"}
+        )
         node["_meta"] = {"cd_input_order": 39 - number, **group}
         nodes.append(node)
     form = form_of(ws, *nodes)
@@ -342,7 +344,7 @@ def test_forty_inputs_in_six_groups_keep_their_order(ws: comfynb.Workspace) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["class", "from", "version", "it's \"quoted\" and spaced", "שלום עולם", "🦊 fox", "a\nb", "é", "__debug__"]
+    "name", ["class", "from", "version", 'it\'s "quoted" and spaced', "שלום עולם", "🦊 fox", "a\nb", "é", "__debug__"]
 )
 def test_names_of_any_kind_are_filled_and_shown(ws: comfynb.Workspace, name: str) -> None:
     """And are sent under that name."""

@@ -11,7 +11,7 @@ import pytest
 
 import comfynb
 from comfynb.sandbox import Sandbox
-from comfynb.widgets import cells, run_view
+from comfynb.widgets import cells
 from comfynb.widgets.run_view import RunView
 
 
@@ -88,7 +88,7 @@ def test_running_a_cell_again_ends_what_it_showed(
     """Two views of one execution stay side by side."""
     sandbox.knobs.change(speed=0.0)
     execution = ["1"]
-    monkeypatch.setattr(run_view, "this_cell", lambda: cells.Cell("a-cell", execution[0]))
+    monkeypatch.setattr(cells, "this_cell", lambda: cells.Cell("a-cell", execution[0]))
     run = ws.submit("text2img", seed=1)
     first, second = RunView(run), RunView(run)
     until(lambda: len(ws._core.live) == 2)
