@@ -106,7 +106,7 @@ class RunForm:
         InputError
             If there is no input of that name; nothing is changed then.
         """
-        return FormValues(self._state.given, self._set_values)
+        return FormValues(lambda: self._state.given, self._set_values)
 
     @values.setter
     def values(self, values: Mapping[str, Any]) -> None:

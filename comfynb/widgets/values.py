@@ -15,8 +15,8 @@ class FormValues(MutableMapping[str, Any]):
 
     Parameters
     ----------
-    values : mapping
-        The values, which the form changes.
+    values : callable
+        Returns the values that there are.
     change : callable
         Called with all values that there shall be.
 
@@ -30,25 +30,25 @@ class FormValues(MutableMapping[str, Any]):
     {'prompt': 'a red fox'}
     """
 
-    def __init__(self, values: Mapping[str, Any], change: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, values: Callable[[], Mapping[str, Any]], change: Callable[[Mapping[str, Any]], None]) -> None:
         self._values = values
         self._change = change
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        return self._values()[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._change({**self._values, name: value})
+        self._change({**self._values(), name: value})
 
     def __delitem__(self, name: str) -> None:
-        _ = self._values[name]
-        self._change({each: value for each, value in self._values.items() if each != name})
+        _ = self[name]
+        self._change({each: value for each, value in self._values().items() if each != name})
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._values())
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._values())
 
     def __repr__(self) -> str:
-        return repr(dict(self._values))
+        return repr(dict(self._values()))
