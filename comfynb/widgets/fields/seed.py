@@ -33,7 +33,11 @@ class SeedField(Field):
             tooltip=self.hint,
         )
         self._dice = widgets.Button(
-            description="🎲", tooltip="Draw a seed", disabled=low > high, layout=widgets.Layout(width="44px")
+            description="Dice",
+            icon="random",
+            tooltip="Draw a seed now",
+            disabled=low > high,
+            layout=widgets.Layout(width="auto"),
         )
         self._each = widgets.Checkbox(
             value=self._random, description="random each run", indent=False, layout=widgets.Layout(width="auto")
