@@ -96,11 +96,9 @@ def _is_default(definition: InputDefinition, value: Any) -> bool:
     if not definition.has_default or not isinstance(value, str | int | float | list | tuple | dict):
         return False
     try:
-        sent = coerce(definition, value)
+        return coerce(definition, value) == definition.default
     except RefusedValueError:
         return False
-    # True equals 1, and what is sent is not the same.
-    return sent == definition.default and isinstance(sent, bool) == isinstance(definition.default, bool)
 
 
 def _lowest(low: int, _: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from comfynb.widgets.fields.field import UNSET, Field
 
 __all__ = ["CheckboxField"]
+
+_CHOICES: Final = (("choose …", None), ("true", True), ("false", False))
+_WORDS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
 class CheckboxField(Field):
@@ -19,20 +22,21 @@ class CheckboxField(Field):
             )
         else:
             self._control = widgets.Dropdown(
-                options=[("choose …", None), ("true", True), ("false", False)],
+                options=_CHOICES,
+                index=0,
                 layout=widgets.Layout(width="auto", max_width="320px"),
                 tooltip=self.hint,
             )
-        self._control.observe(self._ticked, "value")
+        self._control.observe(self._ticked, "value" if self.definition.has_default else "index")
         return [self._control]
 
-    def _ticked(self, change: Any) -> None:
-        chosen = change.new
+    def _ticked(self, _: Any) -> None:
+        chosen = self._control.value
         self._changed(UNSET if chosen is None or chosen is self.definition.default else chosen)
 
     def _put(self, value: Any) -> None:
-        default = self.definition.default if self.definition.has_default else None
-        if value is UNSET:
-            self._control.value = default
+        word = None if value is UNSET else _WORDS.get(str(value).lower())
+        if self.definition.has_default:
+            self._control.value = bool(self.definition.default) if word is None else word
         else:
-            self._control.value = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower(), default)
+            self._control.index = [choice for _, choice in _CHOICES].index(word)

@@ -33,7 +33,11 @@ class SeedField(Field):
             tooltip=self.hint,
         )
         self._dice = widgets.Button(
-            description="🎲", tooltip="Draw a seed", disabled=low > high, layout=widgets.Layout(width="44px")
+            description="Dice",
+            icon="random",
+            tooltip="Draw a seed now",
+            disabled=low > high,
+            layout=widgets.Layout(width="auto"),
         )
         self._each = widgets.Checkbox(
             value=self._random, description="random each run", indent=False, layout=widgets.Layout(width="auto")
@@ -41,7 +45,7 @@ class SeedField(Field):
         self._drawn: int | None = None
         self._note = widgets.HTML()
         self._keep = widgets.Button(description="Use it again", layout=widgets.Layout(width="auto"))
-        self._last = widgets.HBox([self._note, self._keep], layout=widgets.Layout(display="none"))
+        self._last = widgets.HBox([self._note, self._keep], layout=widgets.Layout(display="none", align_items="center"))
         self._control.observe(self._typed, "value")
         self._each.observe(self._ticked, "value")
         self._dice.on_click(lambda _: self._take(_draw(*seed_range(definition))))

@@ -54,7 +54,7 @@ class UploadButton:
         )
         self._note = widgets.HTML(self._usual)
         self._button.observe(self._uploaded, "value")
-        self.box = widgets.HBox([self._button, self._note])
+        self.box = widgets.HBox([self._button, self._note], layout=widgets.Layout(align_items="center"))
 
     def _uploaded(self, change: Any) -> None:
         if not change.new:

@@ -15,6 +15,7 @@ import comfynb
 from comfynb.bridge import IOThread
 from comfynb.errors import InputError
 from comfynb.sandbox import Sandbox
+from comfynb.widgets import cells
 
 # Values
 
@@ -231,6 +232,27 @@ def test_cancelling_before_anything_was_sent_sends_nothing(ws: comfynb.Workspace
 # Displaying and closing
 
 
+def test_running_a_cell_again_closes_the_form_that_it_showed(
+    ws: comfynb.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not the same form, shown again, nor one of another cell."""
+    cell = ["a", "1"]
+    monkeypatch.setattr(cells, "this_cell", lambda: cells.Cell(*cell))
+    first, second = ws.form("text2img"), ws.form("text2img")
+    first._repr_mimebundle_()
+    cell[:] = "a", "2"
+    first._repr_mimebundle_()
+    cell[:] = "b", "3"
+    second._repr_mimebundle_()
+    assert not first._closed
+    cell[:] = "a", "4"
+    third = ws.form("text2img")
+    third._repr_mimebundle_()
+    assert (first._closed, second._closed, third._closed) == (True, False, False)
+    for form in (second, third):
+        form.close()
+
+
 def test_without_widgets_text_and_html_say_the_same(ws: comfynb.Workspace) -> None:
     """Values, problems, price, and what can be done."""
     form = ws.form("inpaint", values={"positive_prompt": "a chair", "grow_mask": 99})
@@ -261,6 +283,7 @@ def test_two_hundred_forms_leave_nothing_behind(ws: comfynb.Workspace) -> None:
         form = ws.form("MAKEIMAGE")
         _ = form.box
         form.values["reference_images"] = ["https://h/1.png", "https://h/2.png"]
+        form.values["reference_images"] = ["https://h/1.png"]
         button(form, "Code").click()
         form.close()
 
