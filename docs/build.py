@@ -26,6 +26,7 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.loads: list[str] = []
         self.anchors: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -34,6 +35,8 @@ class _Page(HTMLParser):
                 self.anchors.add(value)
             elif value and name in ("href", "src"):
                 self.links.append(value)
+                if name == "src" or tag == "link":
+                    self.loads.append(value)
 
 
 def broken_links(site: Path) -> list[str]:
@@ -46,8 +49,12 @@ def broken_links(site: Path) -> list[str]:
     for path, page in pages.items():
         if "_static" in path.parts:
             continue  # parts of the theme, which are no pages
+        elsewhere = [link for link in page.loads if urlsplit(link).netloc]
+        found += [f"{path.relative_to(site)}: {link} would be loaded from elsewhere" for link in elsewhere]
         for link in page.links:
             parts = urlsplit(link)
+            if parts.hostname in ("127.0.0.1", "localhost"):
+                found.append(f"{path.relative_to(site)}: {link} is on a machine that is not there")
             if parts.scheme or parts.netloc or link.startswith("//"):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path

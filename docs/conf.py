@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "pydata_sphinx_theme"
 html_title = "comfynb"
+smartquotes = False  # two hyphens before a word are an option
 html_theme_options: dict[str, Any] = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
@@ -46,10 +49,18 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
+# Words in single backticks are code; those that name something of ours are written with its role.
+default_role = "code"
+# The types in docstrings are for people ("str, object or row"); everything else that is referred to has to be there.
+nitpicky = True
+nitpick_ignore_regex = [("py:class", r".*")]
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "show-inheritance": True}
+# Its reading of docstrings is used by `_numpy` below: by itself it takes "In words: …" of a property for a type.
 napoleon_google_docstring = False
+napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
 
@@ -77,10 +88,16 @@ def _commands() -> str:
 
     group: Any = typer.main.get_command(app)
     context = group.make_context("comfynb", ["--help"], resilient_parsing=True, max_content_width=100)
+    options = group.get_help(context).partition("\nCommands:")[0].rstrip()
+    summaries = [
+        f"| [comfynb {name}](#comfynb-{name}) | {(command.help or '').partition(chr(10))[0]} |"
+        for name, command in group.commands.items()
+    ]
     parts = [
         "# Command line\n\nEvery command exits with 0 if all went well, 1 for what failed, and 2 for wrong usage. "
         "What it says of itself:\n",
-        f"```text\n{group.get_help(context)}\n```\n",
+        "| command | what it does |\n| --- | --- |\n" + "\n".join(summaries) + "\n",
+        f"```text\n{options}\n```\n",
     ]
     for name, command in group.commands.items():
         inner = command.make_context(f"comfynb {name}", [], resilient_parsing=True, max_content_width=100)
@@ -143,13 +160,29 @@ def _resolve(full: str) -> Any:
     return getattr(import_module(module), name)
 
 
+_GONE = r"""(?:src|href)="http://127\.0\.0\.1:[^"]*\""""
+"""An address on a sandbox that was there only while the notebook ran."""
+
+
+def _notebook(path: Path) -> str:
+    """Return a notebook as it was committed, without pictures and links of a sandbox that is no more."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                text = "".join(output["data"]["text/html"])
+                text = re.sub(rf"<img [^>]*{_GONE}[^>]*>", "", text)
+                output["data"]["text/html"] = re.sub(rf"<a [^>]*{_GONE}[^>]*>(.*?)</a>", r"\1", text)
+    return json.dumps(content)
+
+
 def _prepare(*_: object) -> None:
     """Write what is made from the code, and bring the notebooks here; nothing of it is under version control."""
     made = DOCS / "_made"
     shutil.rmtree(made, ignore_errors=True)
     (made / "notebooks").mkdir(parents=True)
     for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
-        shutil.copy(path, made / "notebooks" / path.name)
+        (made / "notebooks" / path.name).write_text(_notebook(path), encoding="utf-8")
     (made / "tables.md").write_text(_tables(), encoding="utf-8")
     (made / "command_line.md").write_text(_commands(), encoding="utf-8")
     (made / "api.md").write_text(_api(), encoding="utf-8")
@@ -157,6 +190,15 @@ def _prepare(*_: object) -> None:
     (made / "changelog.md").write_text(changes, encoding="utf-8")
 
 
+def _numpy(app: Any, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Read a docstring of NumPy's style; what a property says is a text, as that of a method."""
+    from sphinx.ext.napoleon import NumpyDocstring
+
+    what = "method" if what in ("property", "attribute") else what
+    lines[:] = NumpyDocstring(lines, app.config, app, what, name, obj, options).lines()
+
+
 def setup(app: Any) -> None:
     """Let Sphinx call us."""
     app.connect("builder-inited", _prepare)
+    app.connect("autodoc-process-docstring", _numpy)
