@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from comfynb.services.prepared import Prepared
     from comfynb.services.workflows import WorkflowsService
     from comfynb.standardizing import standardize_workflow_name
+    from comfynb.widgets.gallery import Gallery
     from comfynb.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -60,6 +61,7 @@ __all__ = [
     "Workspace",
     "Run",
     "Output",
+    "Gallery",
     "Prepared",
     "TABLES",
     # the two services
@@ -103,6 +105,7 @@ _LATER = {
     "Workspace": "comfynb.workspace",
     "Run": "comfynb.runs.run",
     "Output": "comfynb.runs.output",
+    "Gallery": "comfynb.widgets.gallery",
     "Prepared": "comfynb.services.prepared",
     "TABLES": "comfynb.frames.schema",
     "WorkflowsService": "comfynb.services.workflows",

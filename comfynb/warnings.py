@@ -8,6 +8,7 @@
     ├── StalledRunWarning       a run does not change any more; its outputs are handed over
     ├── PartialResultWarning    a table is complete but for what the server could not give
     ├── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
+    ├── UploadWarning           a file will be uploaded to where others can read it; said once
     └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
         └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
 
@@ -30,6 +31,7 @@ __all__ = [
     "SchemaDriftWarning",
     "StalledRunWarning",
     "UnknownStatusWarning",
+    "UploadWarning",
 ]
 
 
@@ -55,6 +57,10 @@ class PartialResultWarning(ComfyWarning):
 
 class RecoveredSubmitWarning(ComfyWarning):
     """A submit got no usable answer, and its run was found in the run list."""
+
+
+class UploadWarning(ComfyWarning):
+    """A file will be uploaded, and by default everybody who knows its address can read it; said once a connection."""
 
 
 class RoutingWarning(ComfyWarning):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +17,9 @@ from comfynb.api.address import Address
 from comfynb.api.answers import shorten
 from comfynb.api.routes import Route
 from comfynb.errors import ApiError, TransportError
+
+SLOWEST_DOWNLOAD = 20_000
+"""Bytes a second; a file that comes more slowly, after the time that any answer may take, is given up."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -43,6 +49,11 @@ class Limits:
     max_concurrent: int = 8
     first_wait: float = 0.5
     longest_wait: float = 20.0
+
+    @property
+    def connect(self) -> float:
+        """Seconds for a connection to be taken."""
+        return min(10.0, self.timeout)
 
 
 @cache
@@ -86,18 +97,29 @@ def new_client(address: Address, limits: Limits, read_timeout: float) -> httpx.A
     return httpx.AsyncClient(
         verify=_certificates(),
         trust_env=not local,  # a proxy for the world must not be asked for this machine
-        # A file is sent in one write, which the deadline of the whole request ends.
-        timeout=httpx.Timeout(read_timeout, connect=min(10.0, limits.timeout), write=None, pool=None),
+        # Large files are sent in many writes, which the deadline of the whole request ends.
+        timeout=httpx.Timeout(read_timeout, connect=limits.connect, write=None, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.max_concurrent),
         headers={"User-Agent": "comfynb", "Accept": "application/json"},
     )
 
 
-async def stream_file(address: Address, limits: Limits, url: str, what: str) -> AsyncIterator[bytes]:
+def file_client(address: Address, limits: Limits) -> httpx.AsyncClient:
+    """Return a client for files that runs made, which may be stored anywhere; it has no key."""
+    client = new_client(address, limits, limits.timeout)
+    client.headers["Accept"] = "*/*"
+    return client
+
+
+async def stream_file(
+    http: httpx.AsyncClient, address: Address, limits: Limits, url: str, what: str
+) -> AsyncGenerator[tuple[bytes, int, int], None]:
     """Yield the bytes of a file that a run made, from wherever it is stored. The key is not sent along.
 
     Parameters
     ----------
+    http : httpx.AsyncClient
+        What `file_client` returned.
     address : Address
         The server, for a URL without a host.
     limits : Limits
@@ -107,12 +129,17 @@ async def stream_file(address: Address, limits: Limits, url: str, what: str) -> 
     what : str
         What it is, for messages.
 
+    Yields
+    ------
+    tuple of (bytes, int, int)
+        A piece; how many bytes have come with it; and how many there are, 0 if that is not known.
+
     Raises
     ------
     ApiError
         If it is refused; links of private outputs expire, and the run has to be read again for new ones.
     TransportError
-        If it breaks off.
+        If it breaks off, or trickles.
     """
     try:
         target = httpx.URL(address.origin).join(url)
@@ -120,23 +147,37 @@ async def stream_file(address: Address, limits: Limits, url: str, what: str) -> 
         target = httpx.URL()
     if target.scheme not in ("http", "https"):
         raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False)
-    async with new_client(address, limits, limits.timeout) as client:
-        try:
-            async with client.stream("GET", target, follow_redirects=True) as response:
-                if response.status_code >= 300:
-                    raise ApiError(
-                        f"{what} could not be fetched from {target.host} ({response.status_code}); its link may have "
-                        "expired: read the run again with run.refresh().",
-                        status=response.status_code,
-                        method="GET",
-                        path=target.path,
-                    )
-                async for chunk in response.aiter_bytes():
-                    yield chunk
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise TransportError(
-                f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
-            ) from error
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(limits.timeout):
+            response = await http.send(http.build_request("GET", target), stream=True, follow_redirects=True)
+        async with aclosing(response):
+            if response.status_code >= 300:
+                raise ApiError(
+                    f"{what} could not be fetched from {target.host} ({response.status_code}); its link may have "
+                    "expired: read the run again with run.refresh().",
+                    status=response.status_code,
+                    method="GET",
+                    path=target.path,
+                )
+            size = int(length) if (length := response.headers.get("content-length", "")).isdecimal() else 0
+            chunks = response.aiter_bytes()
+            while True:
+                come = response.num_bytes_downloaded
+                # However evenly it trickles, it has to come at a pace; a deadline of its own for each piece, since
+                # one around them all would strike whoever they are yielded to.
+                left = begun + limits.timeout + come / SLOWEST_DOWNLOAD - time.monotonic()
+                async with asyncio.timeout(max(0.0, left)):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                yield chunk, response.num_bytes_downloaded, size
+    except TimeoutError:
+        raise TransportError(f"{what} came too slowly from {target.host}, and was given up.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise TransportError(
+            f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
+        ) from error
 
 
 def transport_error(error: Exception, address: Address, route: Route) -> TransportError:

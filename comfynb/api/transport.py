@@ -9,6 +9,7 @@ before any byte was sent counts as "not taken".
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -294,7 +295,11 @@ class Transport:
         # A submit's connection may be silent for `submit_timeout`, and a large file takes long to send; the rest gets
         # what a read gets.
         seconds = self.limits.timeout + (self.limits.submit_timeout if submit else 0.0)
-        seconds += _size(arguments.get("files")) / SLOWEST_UPLOAD
+        files = arguments.get("files")
+        if files:
+            # What the connection has taken need not have arrived, so a silence of that length is no fault.
+            seconds += _size(files) / SLOWEST_UPLOAD
+            arguments = {**arguments, "timeout": httpx.Timeout(seconds, connect=self.limits.connect)}
         async with self._here.submits if submit else self._here.reads:
             holder: Any = (
                 new_client(self.address, self.limits, self.limits.submit_timeout)
@@ -351,7 +356,14 @@ class Transport:
 
 
 def _size(files: Mapping[str, Any] | None) -> int:
-    return sum(len(part[1]) for part in (files or {}).values() if isinstance(part[1], bytes))
+    total = 0
+    for _, content, *_ in (files or {}).values():
+        if isinstance(content, bytes):
+            total += len(content)
+        else:
+            total += content.seek(0, io.SEEK_END)
+            content.seek(0)
+    return total
 
 
 def _query_value(value: Any) -> str:

@@ -18,6 +18,7 @@ from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
+from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ class Core:
         """See `Workspace.submit`; takes the options of `prepare`."""
         return await self.launch(await self.prepare(workflow, inputs, **options))
 
-    async def launch(self, prepared: Prepared, flight: Flight | None = None) -> Run:
-        """Submit what was prepared. Its run is the last one, also when nobody waits for it any more."""
+    async def launch(self, prepared: Prepared, flight: Flight | None = None, moved: Moved | None = None) -> Run:
+        """Submit what was prepared. Its run is the last one, also when nobody waits for it any more.
+
+        `moved` is told how far the files have come that are uploaded first.
+        """
         flight = flight or Flight()
         handles: list[Run] = []
 
@@ -111,7 +115,7 @@ class Core:
             handles.append(self.last_run)
 
         flight.landed = landed
-        await self.comfyui.submit(prepared, flight)
+        await self.comfyui.submit(prepared, flight, moved)
         return handles[0]
 
     async def get_run(self, run: Any) -> Run:
@@ -127,6 +131,7 @@ class Core:
 
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
+        self.live.close()
         await self.catalogue.aclose()
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.stop)

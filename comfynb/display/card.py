@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Card", "Dot", "Link", "Notes", "Parts", "Pictures", "Section", "Table", "Tone"]
+__all__ = ["Card", "Dot", "Link", "Media", "Medium", "Notes", "Parts", "Section", "Table", "Tone"]
 
 Tone: TypeAlias = Literal["good", "busy", "warn", "bad", "plain"]
 """How a status or a note is meant; only HTML shows it, by a colour, and never by that alone."""
@@ -82,16 +82,47 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Small pictures in a row. Plain text leaves them out: a table beside them has their names.
+class Medium:
+    """A picture, a film, a sound, a text or another file.
 
     Parameters
     ----------
-    items : tuple of (name, URL)
-        What is shown.
+    kind : str
+        "image", "video", "audio", "3d", "text" or "file".
+    name : str
+        What it is called.
+    url : str or None
+        Where it is.
+    text : str or None
+        Its content, where that is a text that is known.
+    caption : str
+        What else there is to say.
     """
 
-    items: tuple[tuple[str, str], ...]
+    kind: str
+    name: str
+    url: str | None
+    text: str | None = None
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Pictures, films, sounds and other files side by side. Plain text leaves them out: a table has their names.
+
+    Parameters
+    ----------
+    items : tuple of Medium
+        What is shown. A picture shows in full size when it is clicked.
+    large : bool
+        Whether each is large enough to be looked at, with its name below it.
+    more : int
+        How many are not shown.
+    """
+
+    items: tuple[Medium, ...]
+    large: bool = False
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +141,7 @@ class Parts:
     items: tuple[tuple[str, str, float], ...]
 
 
-Section: TypeAlias = Table | Notes | Pictures | Parts
+Section: TypeAlias = Table | Notes | Media | Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +158,7 @@ class Card:
         How the status is meant.
     facts : tuple of (label, value)
         What is known; those whose value is None or empty are left out.
-    sections : tuple of Table, Notes or Pictures
+    sections : tuple of Table, Notes, Media or Parts
         What follows.
     following : tuple of str
         Calls that one can make next.

@@ -14,6 +14,7 @@ from comfynb.display.text import card_text
 from comfynb.display.words import count, money, quoted, shown
 from comfynb.rules.input_classes import FILE_KINDS, Kind
 from comfynb.rules.inputs import InputDefinition
+from comfynb.rules.sizes import size_words
 from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
@@ -153,19 +154,6 @@ def value_words(kind: Kind, value: Any) -> str:
     if value is not None and not isinstance(value, str | int | float | list | tuple | dict):
         return f"a {type(value).__name__}"
     return shown(value)
-
-
-def size_words(size: int) -> str:
-    """Return a size in bytes for people.
-
-    Examples
-    --------
-    >>> size_words(900), size_words(12_400), size_words(3_500_000)
-    ('900 bytes', '12 kB', '3.5 MB')
-    """
-    if size < 1000:
-        return f"{size} bytes"
-    return f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
 
 
 def _where(prepared: Prepared) -> tuple[tuple[str, str | None], ...]:

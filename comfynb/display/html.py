@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from comfynb.display.card import Card, Dot, Link, Notes, Parts, Pictures, Section
+from comfynb.display.card import Card, Dot, Link, Media, Medium, Notes, Parts, Section
 from comfynb.display.text import UNKNOWN
 from comfynb.rules.text import LONGEST, tidy
 
@@ -17,7 +17,7 @@ _WIDEST_CELL: Final = 300
 _WIDEST_FACT: Final = 300
 _WIDEST_NOTE: Final = 1200
 _LONGEST_URL: Final = 4000
-_MOST_PICTURES: Final = 24
+_LONGEST_TEXT: Final = 4000
 _SHORT: Final = 26
 _LONG_WORD: Final = 44
 
@@ -49,8 +49,23 @@ white-space:nowrap}
 .comfynb.comfynb td.cnb-part{border-top:4px solid var(--jp-border-color1,rgba(128,128,128,.5));white-space:nowrap;
 padding:2px 12px 2px 0}
 .comfynb.comfynb td.cnb-part:last-child{border-top-color:var(--jp-brand-color1,#3b8ede)}
-.comfynb.comfynb img{max-height:128px;width:auto;max-width:256px;margin:4px 6px 4px 0;border-radius:3px;
-display:inline-block}
+.comfynb.comfynb .cnb-media{display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start;margin:6px 0}
+.comfynb.comfynb .cnb-item{max-width:100%;min-width:0;margin:0}
+.comfynb.comfynb .cnb-item :is(img,video){display:block;max-height:128px;max-width:256px;width:auto;height:auto;
+border-radius:3px;margin:0}
+.comfynb.comfynb .cnb-large .cnb-item{width:240px;border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));
+border-radius:4px;padding:6px;box-sizing:border-box}
+.comfynb.comfynb .cnb-large .cnb-item :is(img,video){max-height:220px;max-width:100%;margin:0 auto}
+.comfynb.comfynb .cnb-large audio{width:100%}
+.comfynb.comfynb .cnb-item summary{list-style:none;cursor:zoom-in;display:block}
+.comfynb.comfynb .cnb-item summary::-webkit-details-marker{display:none}
+.comfynb.comfynb details[open]>summary{cursor:zoom-out}
+.comfynb.comfynb .cnb-item:has(details[open]){width:100%;flex-basis:100%}
+.comfynb.comfynb details[open] img{max-height:none;max-width:100%}
+.comfynb.comfynb .cnb-item pre{max-height:220px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;
+background:none;color:inherit;font-size:12px}
+.comfynb.comfynb .cnb-caption{font-size:12px;overflow-wrap:anywhere;margin-top:4px;
+color:var(--jp-ui-font-color2,inherit)}
 .comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
@@ -140,7 +155,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link | Dot | Non
 def card_html(card: Card) -> str:
     """Return a card as HTML that can stand anywhere in a page; see `comfynb.display.text.card_text` for its twin."""
     status = f'<span class="cnb-status cnb-{escape(card.tone)}">{escape(card.status)}</span>' if card.status else ""
-    parts = [f'<div>{status}<span class="cnb-title">{escape(card.title)}</span></div>']
+    title = f'<span class="cnb-title">{escape(card.title)}</span>' if card.title else ""
+    parts = [f"<div>{status}{title}</div>"] if status or title else []
     facts = [(escape(label), tidy(value, _WIDEST_FACT)) for label, value in card.facts]
     if shown := [f"<tr><th>{label}</th>{_td(value, html.escape(value))}</tr>" for label, value in facts if value]:
         parts.append(f"<table><tbody>{''.join(shown)}</tbody></table>")
@@ -155,8 +171,8 @@ def _section(section: Section) -> str:
     if isinstance(section, Notes):
         lines = [escape(line, _WIDEST_NOTE) for line in section.lines]
         return "".join(f'<p class="cnb-{escape(section.tone)}">{line}</p>' for line in lines if line)
-    if isinstance(section, Pictures):
-        return _pictures(section)
+    if isinstance(section, Media):
+        return _media(section)
     if isinstance(section, Parts):
         return _parts(section)
     if section.rows:
@@ -178,15 +194,41 @@ def _parts(parts: Parts) -> str:
     return f'<table class="cnb-parts" width="100%">{caption}<tbody><tr>{"".join(cells)}</tr></tbody></table>'
 
 
-def _pictures(pictures: Pictures) -> str:
-    found = []
-    for name, url in pictures.items:
-        address = safe_url(url)
-        if address is not None:
-            source = html.escape(address, quote=True)
-            # Whoever serves the picture does not learn from which notebook it is looked at.
-            found.append(f'<img src="{source}" alt="{escape(name)}" loading="lazy" referrerpolicy="no-referrer">')
-    return f"<div>{''.join(found[:_MOST_PICTURES])}</div>" if found else ""
+def _media(media: Media) -> str:
+    found = [markup for item in media.items if (markup := _medium(item, large=media.large))]
+    more = f"<p>and {media.more} more</p>" if media.more else ""
+    if not found:
+        return more or ("<p>nothing to show so far</p>" if media.large else "")
+    return f'<div class="cnb-media{" cnb-large" if media.large else ""}">{"".join(found)}</div>{more}'
+
+
+def _medium(item: Medium, *, large: bool) -> str:
+    """Return one item; empty for one that has nothing to look at where only that is wanted."""
+    shown = _shown(item)
+    if not large:
+        return f'<div class="cnb-item">{shown}</div>' if shown else ""
+    words = [link(item.name, item.url, _WIDEST_FACT) or UNKNOWN]
+    if not shown:
+        words.append(escape(f"{item.kind}, not to be shown here" if safe_url(item.url) else "only its machine has it"))
+    words.append(escape(item.caption, _WIDEST_FACT))
+    return f'<div class="cnb-item">{shown}<div class="cnb-caption">{"<br>".join(filter(None, words))}</div></div>'
+
+
+def _shown(item: Medium) -> str:
+    if item.text is not None:
+        cut = item.text if len(item.text) <= _LONGEST_TEXT else f"{item.text[:_LONGEST_TEXT]}…"
+        return "<pre>" + "\n".join(escape(line, None) for line in cut.splitlines()) + "</pre>"
+    address = safe_url(item.url)
+    if address is None:
+        return ""
+    source = html.escape(address, quote=True)
+    if item.kind == "image":
+        # Whoever serves the picture does not learn from which notebook it is looked at.
+        picture = f'<img src="{source}" alt="{escape(item.name)}" loading="lazy" referrerpolicy="no-referrer">'
+        return f'<details><summary title="full size, and back">{picture}</summary></details>'
+    if item.kind in ("video", "audio"):
+        return f'<{item.kind} src="{source}" controls preload="metadata"></{item.kind}>'
+    return ""
 
 
 def _cell(cell: str | Link | Dot | None) -> str:

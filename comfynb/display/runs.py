@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from comfynb.display.card import Card, Link, Notes, Parts, Pictures, Section, Table, Tone
+from comfynb.display.card import Card, Link, Media, Medium, Notes, Parts, Section, Table, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
 from comfynb.display.words import cost, moment, seconds, shown, status_tone
@@ -211,7 +211,7 @@ def _outputs(facts: RunFacts) -> list[Section]:
     ]
     if len(facts.outputs) > _MOST_OUTPUTS:
         sections.append(Notes((f"and {len(facts.outputs) - _MOST_OUTPUTS} more: run.outputs",)))
-    sections.append(Pictures(tuple((name, url) for kind, name, url in first if kind == "image" and url)))
+    sections.append(Media(tuple(Medium(kind, name, url) for kind, name, url in first)))
     return sections
 
 

@@ -11,14 +11,18 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
+from comfynb.rules.given_file import GivenFile, upload_problem
 from comfynb.rules.input_classes import INPUT_CLASSES, LARGEST_SEED, Kind
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.lookup import nearest
 from comfynb.rules.scalars import JSON, parse_color, parse_number, plain
 
-__all__ = ["RefusedValueError", "coerce", "is_image_data_uri", "is_random_seed", "seed_range"]
+__all__ = ["RefusedValueError", "Sent", "coerce", "is_image_data_uri", "is_random_seed", "seed_range"]
+
+Sent: TypeAlias = JSON | GivenFile
+"""What is sent; of a file its address, once it is uploaded."""
 
 _URL: Final = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _DATA_URI: Final = re.compile(r"data:([^;,\s]*)", re.IGNORECASE)
@@ -34,7 +38,7 @@ class RefusedValueError(ValueError):
     """An input cannot take a value; the message is a phrase such as "must be a whole number, not 4.6"."""
 
 
-def coerce(definition: InputDefinition, value: object) -> JSON:
+def coerce(definition: InputDefinition, value: object) -> Sent:
     """Return a given value as it is sent.
 
     Parameters
@@ -46,8 +50,8 @@ def coerce(definition: InputDefinition, value: object) -> JSON:
 
     Returns
     -------
-    JSON value
-        Of the type that the input takes.
+    JSON value, or GivenFile
+        Of the type that the input takes; a file comes back as it is, since it has no address yet.
 
     Raises
     ------
@@ -216,18 +220,18 @@ def _enum(definition: InputDefinition, value: object) -> JSON:
     raise RefusedValueError(f"{_shown(value)} is not an option; the options are {listed}{more}{guess}")
 
 
-def _file(definition: InputDefinition, value: object) -> JSON:
+def _file(definition: InputDefinition, value: object) -> Sent:
     return _url(value, definition.kind)
 
 
-def _files(definition: InputDefinition, value: object) -> JSON:
-    if isinstance(value, str):
+def _files(definition: InputDefinition, value: object) -> Sent:
+    if isinstance(value, str | GivenFile):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise RefusedValueError(f"must be a list of image URLs, not {_shown(value)}")
+        raise RefusedValueError(f"must be a list of images, not {_shown(value)}")
     if not value:
-        raise RefusedValueError("is an empty list; give at least one image URL, or leave the input out")
-    urls: list[JSON] = []
+        raise RefusedValueError("is an empty list; give at least one image, or leave the input out")
+    urls: list[Sent] = []
     for place, item in enumerate(value, start=1):
         try:
             urls.append(_url(plain(item), definition.kind))
@@ -236,11 +240,16 @@ def _files(definition: InputDefinition, value: object) -> JSON:
     return urls
 
 
-def _url(value: object, kind: Kind) -> str:
+def _url(value: object, kind: Kind) -> str | GivenFile:
+    if isinstance(value, GivenFile):
+        problem = upload_problem(value, kind)
+        if problem:
+            raise RefusedValueError(problem)
+        return value
     takes_data = kind in _TAKES_DATA_URI
     wanted = "a public URL (http or https)" + (", or a PNG or JPEG data URI" if takes_data else "")
     if not isinstance(value, str):
-        raise RefusedValueError(f"must be {wanted}, not {_shown(value)}; upload a file with ws.upload(path) first")
+        raise RefusedValueError(f"must be {wanted}, or a file, not {_shown(value)}")
     _check_text(value)
     text = value.strip()
     if not text:
@@ -250,15 +259,13 @@ def _url(value: object, kind: Kind) -> str:
         if takes_data and is_image_data_uri(text):
             return text
         given = f"{data[1] or 'text/plain'}{'' if ';base64,' in text[:100].lower() else ' without base64'}"
-        raise RefusedValueError(
-            f"must be {wanted}, not a data URI of {given}; upload the file with ws.upload(path) first"
-        )
+        raise RefusedValueError(f"must be {wanted}, not a data URI of {given}; give its bytes, or the path of a file")
     if _URL.fullmatch(text):
         return text
     if text.lower().startswith(("http:", "https:")):
         raise RefusedValueError(f"must be {wanted}; {_shown(value)} is not a valid one")
     raise RefusedValueError(
-        f"must be {wanted}, not {_shown(value)}: the machine cannot read local files, so use ws.upload(path) first"
+        f"must be {wanted}, or a file; {_shown(value)} is no URL, and there is no file of that name here"
     )
 
 
@@ -292,7 +299,7 @@ def _realtime(definition: InputDefinition, _: object) -> JSON:
     )
 
 
-_COERCE: Final[dict[Kind, Callable[[InputDefinition, object], JSON]]] = {
+_COERCE: Final[dict[Kind, Callable[[InputDefinition, object], Sent]]] = {
     "text": _text,
     "line": _text,
     "float": _number,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from comfynb.errors import InputError
-from comfynb.rules.coercion import RefusedValueError, coerce, is_random_seed, seed_range
+from comfynb.rules.coercion import RefusedValueError, Sent, coerce, is_random_seed, seed_range
+from comfynb.rules.given_file import GivenFile, files_in
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.lookup import nearest
-from comfynb.rules.scalars import JSON
 
 __all__ = ["MergedInputs", "check_problems", "merge_inputs"]
 
@@ -23,8 +23,8 @@ class MergedInputs:
 
     Parameters
     ----------
-    send : dict of str to JSON value
-        What goes to the server: the given inputs and the drawn seeds, nothing else.
+    send : dict of str to JSON value or GivenFile
+        What goes to the server: the given inputs and the drawn seeds, nothing else. Files are uploaded before that.
     effective : dict of str to JSON value
         What the run will use, as far as known: `send`, and the defaults of the rest.
     drawn : dict of str to int
@@ -35,15 +35,24 @@ class MergedInputs:
         What is worth knowing, and no problem.
     """
 
-    send: dict[str, JSON] = field(default_factory=dict)
-    effective: dict[str, JSON] = field(default_factory=dict)
+    send: dict[str, Sent] = field(default_factory=dict)
+    effective: dict[str, Sent] = field(default_factory=dict)
     drawn: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def files(self) -> tuple[GivenFile, ...]:
+        """The files that are to be uploaded, each once."""
+        return tuple(dict.fromkeys(file for files in files_in(self.send).values() for file in files))
+
 
 def merge_inputs(
-    definitions: Sequence[InputDefinition], given: Mapping[str, Any], *, draw: Callable[[int, int], int]
+    definitions: Sequence[InputDefinition],
+    given: Mapping[str, Any],
+    *,
+    draw: Callable[[int, int], int],
+    read: Callable[[InputDefinition, Any], Any] | None = None,
 ) -> MergedInputs:
     """Check given inputs, and make of them what is sent.
 
@@ -57,6 +66,9 @@ def merge_inputs(
         Values by input name. Nothing else is sent but drawn seeds: the server's defaults stay the server's.
     draw : callable
         `draw(low, high)` returns an integer from low to high, both included.
+    read : callable, optional
+        `read(definition, value)` returns what is given for an input, with a `GivenFile` in the place of each file; it
+        may refuse it as `coerce` does.
 
     Returns
     -------
@@ -70,7 +82,7 @@ def merge_inputs(
     {'promt': "unknown input 'promt'; did you mean 'prompt'?", 'prompt': 'is required and not given (text)'}
     """
     known = {definition.name: definition for definition in definitions}
-    send: dict[str, JSON] = {}
+    send: dict[str, Sent] = {}
     drawn: dict[str, int] = {}
     problems: dict[str, str] = {}
     notes: list[str] = []
@@ -87,7 +99,7 @@ def merge_inputs(
                 send[name] = drawn[name] = _draw(definition, draw)
                 notes.append(f"The seed {drawn[name]} was drawn for {name!r}.")
             elif name in given:
-                send[name] = coerce(definition, given[name])
+                send[name] = coerce(definition, read(definition, given[name]) if read is not None else given[name])
                 if definition.kind == "enum" and not definition.options:
                     notes.append(f"The options of {name!r} cannot be read, so its value was not checked.")
             elif definition.required:

@@ -2,39 +2,74 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from comfynb.errors import NotFoundError
-from comfynb.rules.graph import describe_graph
-from comfynb.runs.metadata import executed_graph, used_values
 from comfynb.runs.output import Output
 from comfynb.runs.tracked import Tracked
-from comfynb.services.downloads import read_file, save_files
+from comfynb.runs.used import used_values_of
+from comfynb.services.manifest import write_manifest
+from comfynb.services.results import ResultFile
+from comfynb.services.uploading import Moved
 
 FOLDER = "comfynb-outputs"
 """Where files are saved unless told otherwise."""
 
 
+async def look_for_outputs(tracked: Tracked) -> None:
+    """Look again where more can have come: after a success no more does, after any other end it can."""
+    if tracked.state.seen.status != "success":
+        await tracked.look()
+
+
 async def fetch_pictures(tracked: Tracked) -> list[Output]:
     """Return the pictures that it has made so far, with their content."""
-    if tracked.state.seen.status != "success":  # also after another end outputs can still come
-        await tracked.look()
-    transport = tracked.core.comfyui.client.transport
+    await look_for_outputs(tracked)
+    downloads = tracked.core.comfyui.downloads
     return [
-        Output(file, tracked.core, await read_file(file, transport))
+        Output(file, tracked.core, content=await downloads.read(file))
         for file in tracked.files
         if file.kind == "image" and file.url
     ]
 
 
-async def download(tracked: Tracked, folder: str | Path = FOLDER) -> list[Path]:
-    """Save everything that it made into a folder; return the paths, in the order of the outputs.
+async def download(tracked: Tracked, folder: Path, moved: Moved | None = None) -> list[Path]:
+    """Save everything that a run made into a folder; see `Run.download`."""
+    await tracked.look()  # links of private outputs expire
+    return await save([(tracked, tracked.files)], folder, moved)
 
-    Links of private outputs expire, so the run is read again first. Saving it again writes the same files again.
+
+async def save(
+    chosen: Sequence[tuple[Tracked, Sequence[ResultFile]]], folder: Path, moved: Moved | None = None
+) -> list[Path]:
+    """Save files of runs into a folder, with a manifest beside them.
+
+    Parameters
+    ----------
+    chosen : sequence of (Tracked, files)
+        The runs, and what to save of each.
+    folder : pathlib.Path
+        Where to; it is made if needed.
+    moved : callable, optional
+        Told how far a file has come.
     """
-    await tracked.look()
-    return await save_files(tracked.files, Path(folder), tracked.core.comfyui.client.transport)
+    if not chosen:
+        return []
+    downloads = chosen[0][0].core.comfyui.downloads
+    saved = await downloads.save([file for _, files in chosen for file in files], folder, moved)
+    of_run = {tracked.id: tracked for tracked, _ in chosen}
+    for each in saved:
+        of_run[each.file.run_id].saved[each.file.key] = each.path
+    for tracked in of_run.values():
+        if tracked.model is None:
+            await tracked.look()
+    runs = [(tracked.model, tracked.name) for tracked in of_run.values() if tracked.model is not None]
+    if saved:
+        await asyncio.to_thread(write_manifest, folder, runs, saved)
+    return [each.path for each in saved]
 
 
 async def used_inputs(tracked: Tracked) -> dict[str, Any]:
@@ -51,17 +86,6 @@ async def used_inputs(tracked: Tracked) -> dict[str, Any]:
         If none of its pictures has metadata: a machine can be set up not to write any.
     """
     await tracked.look()
-    run, provenance, transport = tracked.model, tracked.core.comfyui.provenance, tracked.core.comfyui.client.transport
-    version = await provenance.version(run) if run is not None else None
-    facts = describe_graph(version.workflow_api if version else None, version.workflow if version else None)
-    definitions = await provenance.definitions(run) if run is not None else ()
-    for file in tracked.files:
-        if file.kind != "image" or file.url is None:
-            continue
-        graph = executed_graph(await read_file(file, transport))
-        if graph is not None:
-            return used_values(graph, definitions, facts.uncontrolled_seeds, tracked.inputs)
-    raise NotFoundError(
-        f"None of the {len(tracked.files)} outputs of the run {tracked.id} tells how it was made: only PNGs of "
-        "machines that write metadata do."
-    )
+    if tracked.model is None:
+        raise NotFoundError(f"The run {tracked.id} cannot be read, so what it used is not known.")
+    return await used_values_of(tracked.core, tracked.model, tracked.files, tracked.inputs)

@@ -102,6 +102,11 @@ class LiveRuns:
             self._task.cancel()
             self._task = None
 
+    def close(self) -> None:
+        """Watch nothing any more, since the connections are closed."""
+        for view in list(self._views):
+            self._give_up(view, "the workspace was closed.")
+
     async def _go(self) -> None:
         while self._views:
             begun = time.monotonic()

@@ -1,43 +1,46 @@
-"""Showing how a run goes on while somebody waits for it: a bar in a notebook, a bar in a terminal, or nothing."""
+"""Showing how a run, or a file, goes on while somebody waits: a bar in a notebook, a bar in a terminal, or nothing."""
 
 from __future__ import annotations
 
 import sys
 from html import escape
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Final, Self
 
 from comfynb.rules.observing import Observed
 from comfynb.rules.text import tidy
 
-
-class Progress(Protocol):
-    """A display of one wait."""
-
-    def __enter__(self) -> Progress: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def show(self, seen: Observed) -> None:
-        """Show what is known now. Called on the I/O thread."""
+_STYLES: Final = {"success": "success", "failed": "danger", "timeout": "danger", "cancelled": "warning"}
 
 
-class Silent:
-    """Shows nothing: output that goes to a file, or a test."""
+class Progress:
+    """A display of one wait; this one shows nothing, which fits output that goes to a file, or a test."""
 
-    def __enter__(self) -> Silent:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return
 
+    def move(self, share: float, words: str, style: str = "") -> None:
+        """Show how far it has come. Called on the I/O thread.
+
+        Parameters
+        ----------
+        share : float
+            0 to 1.
+        words : str
+            What is done.
+        style : str
+            That of a bar of ipywidgets: "success", "danger", "warning" or none.
+        """
+
     def show(self, seen: Observed) -> None:
-        """Show nothing."""
+        """Show what is known of a run now."""
+        share = "" if seen.ended else f" ({seen.progress:.0%})"
+        self.move(seen.progress, f"{tidy(seen.stage, 80)}{share}", _STYLES.get(seen.status, ""))
 
 
-class Terminal:
+class Terminal(Progress):
     """A bar on standard error."""
 
     def __init__(self, title: str) -> None:
@@ -54,55 +57,47 @@ class Terminal:
         )
         self._task = self._bar.add_task(tidy(title, 40), total=1.0, stage="waiting")
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def show(self, seen: Observed) -> None:
+    def move(self, share: float, words: str, style: str = "") -> None:  # noqa: ARG002 - a terminal's bar has one
         """Move the bar."""
-        self._bar.update(self._task, completed=seen.progress, stage=tidy(seen.stage, 40))
+        self._bar.update(self._task, completed=share, stage=tidy(words, 48))
 
 
-class Notebook:
+class Notebook(Progress):
     """A bar below the cell. Only traits are set, which any thread may do."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, what: str = "") -> None:
         import ipywidgets as widgets
 
         self._title = tidy(title, 40)
+        self._what = what or f"the progress of a run of {self._title}"
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="240px"))
         self._label = widgets.HTML(f"{escape(self._title)}: waiting")
         self._box = widgets.HBox([self._bar, self._label])
 
-    def __enter__(self) -> Notebook:
+    def __enter__(self) -> Self:
         from IPython.display import display
 
         # Where widgets do not work, a page says what stood here.
         bundle = dict(self._box._repr_mimebundle_())
-        bundle["text/plain"] = f"(the progress of a run of {self._title})"
+        bundle["text/plain"] = f"({self._what})"
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
         return self
 
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def show(self, seen: Observed) -> None:
-        """Move the bar, and say what the run does."""
-        self._bar.value = seen.progress
-        self._bar.bar_style = {
-            "success": "success",
-            "failed": "danger",
-            "timeout": "danger",
-            "cancelled": "warning",
-        }.get(seen.status, "")
-        share = "" if seen.ended else f" ({seen.progress:.0%})"
-        self._label.value = f"{escape(self._title)}: {escape(tidy(seen.stage, 80))}{share}"
+    def move(self, share: float, words: str, style: str = "") -> None:
+        """Move the bar, and say what is done."""
+        self._bar.value = share
+        self._bar.bar_style = style
+        self._label.value = f"{escape(self._title)}: {escape(tidy(words, 90))}"
 
 
-def progress_for(title: str, wanted: bool | None = None) -> Progress:
+def progress_for(title: str, wanted: bool | None = None, *, what: str = "") -> Progress:
     """Return the display that fits where this runs.
 
     Parameters
@@ -111,14 +106,16 @@ def progress_for(title: str, wanted: bool | None = None) -> Progress:
         What is waited for.
     wanted : bool, optional
         False shows nothing; None decides by whether somebody can see it.
+    what : str
+        What stands where widgets do not work; the progress of a run by default.
     """
     if wanted is False:
-        return Silent()
+        return Progress()
     if in_kernel():
-        return Notebook(title)
+        return Notebook(title, what)
     if sys.stderr is not None and sys.stderr.isatty():
         return Terminal(title)
-    return Silent()
+    return Progress()
 
 
 def in_kernel() -> bool:

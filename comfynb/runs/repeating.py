@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfynb.api.models import Deployment
 from comfynb.api.models import Run as RunModel
 from comfynb.errors import InputError
 from comfynb.rules.given import given_inputs
 from comfynb.runs.tracked import Tracked
-from comfynb.services.flight import Flight
 from comfynb.services.prepared import Prepared
 
-if TYPE_CHECKING:
-    from comfynb.runs.run import Run
 
-
-async def rerun(
+async def prepare_again(
     tracked: Tracked,
-    flight: Flight | None,
     /,
     inputs: Mapping[str, Any] | None = None,
     *,
     machine: Any = None,
     **changes: Any,
-) -> Run:
-    """See `Run.rerun`; `flight` is for who wants to call it off."""
-    return await tracked.core.launch(await _prepared(tracked, given_inputs(inputs, changes), machine), flight)
-
-
-async def _prepared(tracked: Tracked, changes: Mapping[str, Any], machine: Any) -> Prepared:
+) -> Prepared:
+    """Return what `Run.rerun` submits."""
+    changed = given_inputs(inputs, changes)
     if tracked.model is None:
         await tracked.look()
     run, before = tracked.model, tracked.prepared
@@ -38,7 +30,7 @@ async def _prepared(tracked: Tracked, changes: Mapping[str, Any], machine: Any) 
         raise InputError(f"The run {tracked.id} was made from a bare graph, so it cannot be submitted again from here.")
     return await tracked.core.comfyui.prepare(
         await _deployment_for(tracked, run) or run.workflow_id,
-        {**tracked.inputs, **changes},
+        {**tracked.inputs, **changed},
         version=run.workflow_version_id,
         machine=run.machine_id if machine is None else machine,
         webhook=(before.webhook or False) if before is not None else None,

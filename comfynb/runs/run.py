@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfynb.api.models import Run as RunModel
@@ -17,8 +18,9 @@ from comfynb.runs.aio import run_twin
 from comfynb.runs.interrupts import telling_of_run, telling_of_submit
 from comfynb.runs.output import Output
 from comfynb.runs.progress import in_kernel
-from comfynb.runs.repeating import rerun
+from comfynb.runs.repeating import prepare_again
 from comfynb.runs.tracked import Tracked
+from comfynb.runs.transfers import downloading, uploading
 from comfynb.runs.waiting import shown, until_end
 from comfynb.services.flight import Flight
 from comfynb.services.prepared import Prepared
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from comfynb.core import Core
+    from comfynb.widgets.gallery import Gallery
     from comfynb.widgets.run_view import RunView
 
 
@@ -59,6 +62,7 @@ class Run:
         self.prepared = prepared
         self.trouble = trouble
         self._tracked = Tracked(core, run_id, prepared, trouble)
+        self._outputs: dict[tuple[str | None, str, str | None], Output] = {}
         self._face = core.face
 
     # -- what is known ------------------------------------------------------------------------------------------
@@ -111,7 +115,10 @@ class Run:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """What it has made, as last seen. Outputs can be there before a run has ended."""
-        return tuple(Output(file, self._tracked.core) for file in self._tracked.files)
+        for file in self._tracked.files:
+            known = self._outputs.setdefault(file.key, Output(file, self._tracked.core, saved=self._tracked.saved))
+            known.file = file  # with the newest link
+        return tuple(self._outputs[file.key] for file in self._tracked.files)
 
     @property
     def machine_id(self) -> str | None:
@@ -204,8 +211,36 @@ class Run:
 
     cancel = calls(_tracked, Tracked.cancel)
     explain = calls(_tracked, explaining.explain)
-    download = calls(_tracked, fetching.download)
     used_inputs = calls(_tracked, fetching.used_inputs)
+
+    def download(self, folder: str | Path = fetching.FOLDER, *, progress: bool | None = None) -> list[Path]:
+        """Save everything that it made into a folder; return the paths, in the order of the outputs.
+
+        A file gets the run's first eight characters before its name, so that saving it again writes the same files
+        again and never those of another run. A file appears when it is complete. `manifest.json` beside them says of
+        each file which run made it, of which inputs, and its SHA-256.
+
+        Parameters
+        ----------
+        folder : str or pathlib.Path
+            Where to; it is made if needed. No file lands outside it, whatever the server calls it.
+        progress : bool, optional
+            Whether to show a bar; None shows one where somebody can see it.
+
+        Raises
+        ------
+        ApiError, TransportError
+            If a file cannot be fetched; those before it are there.
+        """
+        with downloading(self.name, len(self._tracked.files), progress) as moved:
+            return self._face.call(lambda: fetching.download(self._tracked, Path(folder), moved))
+
+    def gallery(self) -> Gallery:
+        """Return what it made so far as a widget: pictures, players for films and sounds, texts, and a download."""
+        from comfynb.widgets.gallery import Gallery
+
+        self._face.call(lambda: fetching.look_for_outputs(self._tracked))
+        return Gallery(self)
 
     def images(self) -> list[Image]:
         """Fetch its pictures, as `PIL.Image.Image`, in the order of the outputs; those so far if it has not ended."""
@@ -231,9 +266,11 @@ class Run:
         Run
             The new run; it was submitted and goes on.
         """
-        flight = Flight()
-        with telling_of_submit(self.name, flight):
-            return self._face.call(lambda: rerun(self._tracked, flight, inputs, machine=machine, **changes))
+        core, flight = self._tracked.core, Flight()
+        prepared = self._face.call(lambda: prepare_again(self._tracked, inputs, machine=machine, **changes))
+        core.comfyui.uploads.announce(prepared.files)
+        with telling_of_submit(self.name, flight), uploading(prepared.files) as moved:
+            return self._face.call(lambda: core.launch(prepared, flight, moved))
 
     # -- how it looks -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfynb.api.models import Run as RunModel
@@ -54,6 +55,8 @@ class Tracked:
         What it has made, as last seen.
     failure : Failure or None
         The error that a node raised, if it was asked for.
+    saved : dict of key to pathlib.Path
+        Where its files were saved last, by the keys of `files`.
     patience : float
         Seconds without any change after which it counts as stalled: those of the last wait.
     lookup : float
@@ -69,6 +72,7 @@ class Tracked:
         self.watch = Watch(core.comfyui, run_id, self.state)
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None
+        self.saved: dict[tuple[str | None, str, str | None], Path] = {}
         self.patience = STALL
         self.lookup = LOOKUP
         self._machine: str | None = None

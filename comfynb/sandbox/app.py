@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from comfynb.sandbox import pictures
+from comfynb.sandbox import pictures, signing
 from comfynb.sandbox.clock import http_date
 from comfynb.sandbox.engine import Engine
 from comfynb.sandbox.faults import Fault, Faults
@@ -192,6 +192,8 @@ class App:
             return Answer(b"", content_type=None)
         if method not in {"GET", "HEAD"}:
             return answer({"detail": "Method Not Allowed"}, 405)
+        if not signing.may_read(self.world, unquote(path), scope["query_string"].decode("latin-1")):
+            return Answer(b"<Error><Code>AccessDenied</Code></Error>", 403, b"application/xml")
         stored = self.world.files.get(path)
         if stored:
             return Answer(stored.content, content_type=stored.mime_type.encode())

@@ -15,6 +15,7 @@ from comfynb.rules.status import is_terminal
 from comfynb.sandbox.plan import Situation, State, single, words_in
 from comfynb.sandbox.planner import make_plan
 from comfynb.sandbox.prompt import prepare
+from comfynb.sandbox.signing import sign
 from comfynb.sandbox.world.records import Deployment, File, Machine, Tenant, Version
 from comfynb.sandbox.world.run import Run
 from comfynb.sandbox.world.world import World
@@ -232,7 +233,7 @@ class Engine:
         """Whether a machine cannot read a picture at this address: it has no network but the sandbox's own files."""
         own = self.world.files_url
         if address.startswith(own + "/"):
-            path = address[len(own) + 1 :]
+            path = address[len(own) + 1 :].partition("?")[0]
             if path.startswith(("samples/", "outputs/")):
                 return False
             file = self.world.files.get(path)
@@ -247,7 +248,9 @@ class Engine:
         file_id = self.world.ids.file_id(prefix)
         path = f"{folder}/{file_id}{extension}"
         self.world.files[path] = File(content, mime_type)
-        return file_id, f"{self.world.files_url}/{path}"
+        if self.world.knobs.private_files:
+            self.world.private.add(path)
+        return file_id, sign(self.world, f"{self.world.files_url}/{path}")
 
     def _uploaded(self, value: Any) -> Any:
         match = DATA_URI.fullmatch(value) if isinstance(value, str) else None
@@ -273,12 +276,16 @@ class Engine:
             counter = self._files[run.machine_id]
             counter[prefix] += 1
             filename = f"{name}_{counter[prefix]:05d}_.{extension}"
+            path = f"outputs/runs/{run.id}/{filename}"
+            private = self.world.knobs.private_files
+            if private:
+                self.world.private.add(path)
             files.append(
                 {
-                    "url": f"{self.world.files_url}/outputs/runs/{run.id}/{filename}",
+                    "url": f"{self.world.files_url}/{path}",
                     "type": "output",
                     "filename": filename,
-                    "is_public": True,
+                    "is_public": not private,
                     "subfolder": folder,
                 }
             )

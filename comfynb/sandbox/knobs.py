@@ -85,6 +85,8 @@ class Knobs:
     """Whether a workflow is there whose enum is no JSON list, so that lists of deployments fail with 500."""
     extra_fields: bool = False
     """Whether every object at the top of an answer has a field that no client knows."""
+    private_files: bool = False
+    """Whether files are private: an address is signed, good for an hour of the machines' time, and soon another."""
     unknown_status: bool = False
     """Whether runs pass through a status that no client knows (``warming-up``) before they run."""
 

@@ -13,6 +13,7 @@ from comfynb.rules.status import is_terminal
 from comfynb.sandbox import run_views
 from comfynb.sandbox.http import encode
 from comfynb.sandbox.plan import State
+from comfynb.sandbox.signing import signed
 from comfynb.sandbox.world.run import Run
 from comfynb.sandbox.world.world import World
 
@@ -72,6 +73,10 @@ class Webhooks:
                 return
             await asyncio.sleep(LOOK)
 
+    def _outputs(self, run: Run, state: State) -> list[Any]:
+        outputs: list[Any] = signed(self._world, run_views.webhook_outputs(run, state))
+        return outputs
+
     def _bodies(self, run: Run, state: State, before: State) -> Iterator[dict[str, Any]]:
         if state.event in {"marked", "times"}:
             return
@@ -81,11 +86,11 @@ class Webhooks:
             "live_status": state.live_status,
             "progress": state.progress,
             "run_id": run.id,
-            "outputs": run_views.webhook_outputs(run, state) if is_terminal(state.status) else [],
+            "outputs": self._outputs(run, state) if is_terminal(state.status) else [],
         }
         if state.event == "output":
             if "run.output" in _targets(run):
-                new = run_views.webhook_outputs(run, state)[before.outputs :]
+                new = self._outputs(run, state)[before.outputs :]
                 yield {**body, "event_type": "run.output", "outputs": new}
             return
         if state.event == "progress":

@@ -10,15 +10,17 @@ from typing import Any, Self
 from comfynb.api.models import Machine, Run
 from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError, WaitTimeout
 from comfynb.services.cancelling import CancelResult, cancel
-from comfynb.services.downloads import save_files
+from comfynb.services.downloads import Downloads
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.given_files import file_to_upload
+from comfynb.services.manifest import write_manifest
 from comfynb.services.prepared import Prepared
 from comfynb.services.preparing import Preparer, choose_webhook
 from comfynb.services.provenance import Provenance
 from comfynb.services.results import ResultFile
 from comfynb.services.routed import submit_routed
 from comfynb.services.submitting import Submitter
-from comfynb.services.uploading import upload
+from comfynb.services.uploading import Moved, Uploads
 from comfynb.services.watching import Watch
 from comfynb.services.workflows import WorkflowsService
 
@@ -41,6 +43,10 @@ class ComfyUIService:
     ----------
     provenance : Provenance
         What a run's own answer does not tell: its version, its graph, the error of its node.
+    uploads : Uploads
+        The files that were uploaded for inputs.
+    downloads : Downloads
+        Fetches what runs made.
 
     Examples
     --------
@@ -69,6 +75,8 @@ class ComfyUIService:
         self.webhook = webhook
         self.submitter = submitter or Submitter(self.client)
         self.provenance = Provenance(self.workflows)
+        self.uploads = Uploads(self.client)
+        self.downloads = Downloads(self.client)
         self._preparer = Preparer(self.workflows)
 
     async def __aenter__(self) -> Self:
@@ -121,12 +129,15 @@ class ComfyUIService:
 
     # -- a run --------------------------------------------------------------------------------------------------
 
-    async def submit(self, prepared: Prepared, flight: Flight | None = None) -> Submitted:
+    async def submit(self, prepared: Prepared, flight: Flight | None = None, moved: Moved | None = None) -> Submitted:
         """Submit what was prepared, exactly once. See `Submitter.submit` for the errors, and for being cancelled.
+
+        Its files are uploaded before; `moved` is told how far they have come.
 
         A run that the rules route goes by what the machines say of themselves at that moment, so it may go to another
         one than it was prepared for; `Submitted.prepared` is what was sent.
         """
+        prepared = await self.uploads.send(prepared, flight, moved)
         if prepared.routed is not None:
             return await submit_routed(self, self._preparer, prepared, flight)
         if prepared.machine_id is None:
@@ -235,28 +246,37 @@ class ComfyUIService:
     async def download_outputs(self, run: str | Run, folder: str | Path) -> list[Path]:
         """Save what a run made into a folder; return the paths, in the order of the outputs.
 
-        A file gets the run's id before its name, never replaces another, and never lands outside the folder.
+        A file gets the run's id before its name, never replaces another, and never lands outside the folder. What it
+        is, and of which inputs it was made, is written into `manifest.json` there.
         """
-        return await save_files(await self.get_results(run), Path(folder), self.client.transport)
+        found = await self.check_status(run) if isinstance(run, str) else run
+        saved = await self.downloads.save(await self.get_results(found), Path(folder))
+        if saved:
+            await asyncio.to_thread(write_manifest, Path(folder), [(found, None)], saved)
+        return [each.path for each in saved]
 
     # -- files and machines -------------------------------------------------------------------------------------
 
-    async def upload_file(self, file: str | Path | bytes, name: str | None = None) -> str:
-        """Upload a file and return its URL, which is **world-readable** by default.
+    async def upload_file(self, file: Any, name: str | None = None, *, moved: Moved | None = None) -> str:
+        """Upload a file and return its URL, which is **world-readable** by default; `UploadWarning` says so once.
+
+        A file whose content was uploaded before is not sent again.
 
         Parameters
         ----------
-        file : str, pathlib.Path or bytes
+        file : str, pathlib.Path, bytes, PIL image or array
             A path, or the content.
         name : str, optional
-            Needed for bytes. The server goes by its ending; text files (.txt, .csv, .md) are refused.
+            What it is called; by its content without. The server goes by the ending, and refuses text files.
+        moved : callable, optional
+            Told how far it has come: its name, the bytes so far, and all bytes.
 
         Raises
         ------
         InputError
-            If there is no such file, or it is larger than 250 MB.
+            If there is no such file, it is larger than 250 MB, or text.
         """
-        return await upload(self.client, file, name)
+        return await self.uploads.url(await asyncio.to_thread(file_to_upload, file, name), moved)
 
     async def get_machines(self, *, refresh: bool = False) -> list[Machine]:
         """Return all machines that are not deleted."""

@@ -1,22 +1,60 @@
-"""Saving what runs made, safely: no path of the server's, no half file under a final name, no key to another host."""
+"""Fetching what runs made, safely: no path of the server's, no half file under a final name, no key to another host."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import secrets
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from comfynb.api.connections import stream_file
-from comfynb.api.transport import Transport
-from comfynb.errors import InputError, NotFoundError
-from comfynb.services.results import ResultFile
+from comfynb.api.client import ComfyDeployClient
+from comfynb.api.connections import file_client, stream_file
+from comfynb.errors import ApiError, ComfyError, InputError, NotFoundError
+from comfynb.services.results import ResultFile, result_files
+from comfynb.services.uploading import Moved
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Downloads", "Saved", "fresh_file", "safe_name"]
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _LONGEST_NAME = 200
 """Bytes; file systems take 255, and a run's id and a number come on top."""
+_AT_ONCE: Final = 4
+_EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
+"""Answers to a link that is not good any more; which one depends on the store."""
+_LEFT: Final = 3600.0
+"""Seconds after which an unfinished file belongs to nobody: its process was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file on this machine.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where it is.
+    file : ResultFile
+        What it is.
+    size : int
+        Bytes.
+    sha256 : str
+        Of its content.
+    """
+
+    path: Path
+    file: ResultFile
+    size: int
+    sha256: str
 
 
 def safe_name(name: str, fallback: str = "output") -> str:
@@ -39,19 +77,137 @@ def safe_name(name: str, fallback: str = "output") -> str:
     return f"{stem.decode(errors='ignore').rstrip(' .')}{ending}"
 
 
-async def save_files(files: Sequence[ResultFile], folder: Path, transport: Transport) -> list[Path]:
-    """Save files into a folder, which is made if needed; return their paths in order.
+async def fresh_file(client: ComfyDeployClient, file: ResultFile) -> ResultFile:
+    """Return an output with the link that its run has for it now; as it is if the run has it no more."""
+    run = await client.run(file.run_id)
+    found = {each.key: each for each in result_files(run.outputs, file.run_id)}.get(file.key)
+    return file if found is None or found.url is None else replace(file, url=found.url)
 
-    A file is called by the run's first eight characters and its own name, so that saving a run again writes the same
-    files again and never those of another run.
+
+class Downloads:
+    """Fetches the files of runs.
+
+    Parameters
+    ----------
+    client : ComfyDeployClient
+        The server that the runs belong to.
     """
-    folder = folder.expanduser()
-    try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{str(folder)!r} cannot be the folder for the outputs: {error.strerror}.") from error
+
+    def __init__(self, client: ComfyDeployClient) -> None:
+        self._client = client
+
+    async def read(self, file: ResultFile) -> bytes:
+        """Return the content of one file.
+
+        Raises
+        ------
+        NotFoundError
+            If it was not uploaded, so that only its machine has it.
+        ApiError, TransportError
+            If it cannot be fetched.
+        """
+        async with self._files() as http:
+            return b"".join([chunk async for chunk in self._chunks(file, http)])
+
+    async def save(self, files: Sequence[ResultFile], folder: Path, moved: Moved | None = None) -> list[Saved]:
+        """Save files into a folder, which is made if needed; return what is there, in order.
+
+        A file is called by the run's first eight characters and its own name, so that saving a run again writes the
+        same files again and never those of another run. What has no content but on its machine is passed over.
+
+        Parameters
+        ----------
+        files : sequence of ResultFile
+            What to save.
+        folder : pathlib.Path
+            Where to.
+        moved : callable, optional
+            Told how far a file has come; its size is 0 as long as it is not known.
+        """
+        folder = folder.expanduser()
+        try:
+            await asyncio.to_thread(_make_ready, folder)
+        except OSError as error:
+            raise InputError(f"{str(folder)!r} cannot be the folder for the outputs: {error.strerror}.") from error
+        wanted = _named(files)
+        room = asyncio.Semaphore(_AT_ONCE)
+        async with self._files() as http:
+
+            async def one(name: str, file: ResultFile) -> Saved:
+                async with room:
+                    return await self._save(folder / name, file, http, moved)
+
+            tasks = [asyncio.ensure_future(one(name, file)) for name, file in wanted]
+            try:
+                return [await task for task in tasks]
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _files(self) -> httpx.AsyncClient:
+        transport = self._client.transport
+        return file_client(transport.address, transport.limits)
+
+    async def _chunks(
+        self, file: ResultFile, http: httpx.AsyncClient, moved: Moved | None = None
+    ) -> AsyncIterator[bytes]:
+        name = safe_name(file.filename)
+        if file.text is not None:
+            content = file.text.encode()
+            if moved is not None:
+                moved(name, len(content), len(content))
+            yield content
+            return
+        what = f"The output {name!r}"
+        if not file.url:
+            raise NotFoundError(f"{what} was not uploaded, so only its machine has it.")
+        transport = self._client.transport
+        for last in (False, True):
+            begun = False
+            try:
+                chunks = stream_file(http, transport.address, transport.limits, file.url or "", what)
+                async with aclosing(chunks):
+                    async for chunk, come, size in chunks:
+                        begun = True
+                        if moved is not None:
+                            moved(name, come, size)
+                        yield chunk
+                return
+            except ApiError as error:
+                if last or begun or error.status not in _EXPIRED:
+                    raise
+                with suppress(ComfyError):
+                    newer = await fresh_file(self._client, file)
+                    if newer.url != file.url:
+                        file = newer
+                        continue
+                raise
+
+    async def _save(self, target: Path, file: ResultFile, http: httpx.AsyncClient, moved: Moved | None) -> Saved:
+        # Not by tempfile: its files are for their owner alone, and these are not.
+        temporary = target.with_name(f".comfynb-{secrets.token_hex(8)}.part")
+        digest, size = hashlib.sha256(), 0
+        try:
+            with temporary.open("xb") as sink:
+                async with aclosing(self._chunks(file, http, moved)) as chunks:  # type: ignore[type-var]
+                    async for chunk in chunks:
+                        sink.write(chunk)
+                        digest.update(chunk)
+                        size += len(chunk)
+            temporary.replace(target)
+        except OSError as error:
+            raise ComfyError(
+                f"{target.name!r} could not be saved in {str(target.parent)!r}: {error.strerror}."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return Saved(target, file, size, digest.hexdigest())
+
+
+def _named(files: Sequence[ResultFile]) -> list[tuple[str, ResultFile]]:
     taken: set[str] = set()
-    saved: list[Path] = []
+    found = []
     for file in files:
         if not file.url and file.text is None:
             continue  # a preview, say, that only the machine has
@@ -61,36 +217,14 @@ async def save_files(files: Sequence[ResultFile], folder: Path, transport: Trans
         while name.casefold() in taken:
             name, number = f"{stem}_{number}{ending}", number + 1
         taken.add(name.casefold())
-        target = folder / name
-        await _save(target, file, transport)
-        saved.append(target)
-    return saved
+        found.append((name, file))
+    return found
 
 
-async def read_file(file: ResultFile, transport: Transport) -> bytes:
-    """Return the content of one file."""
-    return b"".join([chunk async for chunk in _chunks(file, transport)])
-
-
-async def _chunks(file: ResultFile, transport: Transport) -> AsyncIterator[bytes]:
-    if file.text is not None:
-        yield file.text.encode()
-    else:
-        what = f"The output {safe_name(file.filename)!r}"
-        if not file.url:
-            raise NotFoundError(f"{what} was not uploaded, so only its machine has it.")
-        async for chunk in stream_file(transport.address, transport.limits, file.url, what):
-            yield chunk
-
-
-async def _save(target: Path, file: ResultFile, transport: Transport) -> None:
-    # Not by tempfile: its files are for their owner alone, and these are not.
-    temporary = target.with_name(f".comfynb-{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as sink:
-            async for chunk in _chunks(file, transport):
-                sink.write(chunk)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _make_ready(folder: Path) -> None:
+    """Make a folder, and take out of it what a process that was ended left half done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".comfynb-*.part"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink()

@@ -50,6 +50,17 @@ class Flight:
         self._in_the_air = False
         self._called_off = False
 
+    def check_in(self) -> None:
+        """Go on with what has to be done before, unless it was called off.
+
+        Raises
+        ------
+        asyncio.CancelledError
+            If it was called off.
+        """
+        if self._called_off:
+            raise asyncio.CancelledError
+
     def take_off(self) -> None:
         """Leave the ground, just before anything is sent.
 

@@ -10,6 +10,7 @@ from comfynb.api import routes
 from comfynb.api.models import Deployment, Machine, Version, Workflow
 from comfynb.api.routes import Route
 from comfynb.errors import RoutingError
+from comfynb.rules.given_file import GivenFile
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.naming import display_name
 from comfynb.rules.routing import Route as MachineRoute
@@ -90,6 +91,11 @@ class Prepared:
         return dict(self.inputs.problems)
 
     @property
+    def files(self) -> tuple[GivenFile, ...]:
+        """The files that a submit uploads first; none if it cannot be submitted."""
+        return self.inputs.files if self.ok else ()
+
+    @property
     def ok(self) -> bool:
         """Whether it can be submitted."""
         return not self.inputs.problems and not self.blockers
@@ -108,7 +114,10 @@ class Prepared:
 
     @property
     def request(self) -> tuple[Route, dict[str, Any]]:
-        """The route and the body that would be sent. A machine's id is sent only where the server heeds it."""
+        """The route and the body that would be sent. A machine's id is sent only where the server heeds it.
+
+        Files that are still to be uploaded stand in it as they were given, since they have no address yet.
+        """
         body: dict[str, Any]
         if self.deployment is not None:
             route, body = routes.QUEUE_DEPLOYMENT, {"deployment_id": self.deployment.id}

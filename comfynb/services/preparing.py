@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from comfynb.api.models import Deployment, Machine, Version, Workflow
 from comfynb.errors import InputError, NotFoundError
@@ -13,8 +15,12 @@ from comfynb.rules.inputs import InputDefinition, input_definitions
 from comfynb.rules.naming import display_name
 from comfynb.rules.pricing import price_per_second
 from comfynb.rules.routing import Route, RoutingRules
+from comfynb.rules.text import tidy
+from comfynb.rules.validation import MergedInputs
 from comfynb.services.cache import together
 from comfynb.services.catalogue.inputs import definitions_of, merge
+from comfynb.services.downloads import fresh_file
+from comfynb.services.given_files import result_of
 from comfynb.services.prepared import UNAVAILABLE, Prepared
 from comfynb.services.workflows import WorkflowsService
 from comfynb.settings import check_webhook
@@ -67,7 +73,7 @@ class Preparer:
         through = deployment if chosen.id == pinned.id and target == home else None
         machines = {m.id: m for m in await catalogue.machines.all()}
         definitions = _definitions(deployment if chosen.id == pinned.id else None, chosen)
-        merged = merge(definitions, inputs or {})
+        merged = await _merged(definitions, await self._fresh(inputs or {}))
         found = Prepared(
             workflow=owner,
             deployment=through,
@@ -77,7 +83,7 @@ class Preparer:
             definitions=definitions,
             inputs=merged,
             blockers=tuple(_blockers(machines.get(target or ""), target, machines)),
-            notes=(*notes, *_warnings(chosen), *merged.notes),
+            notes=(*notes, *_warnings(chosen), *merged.notes, *_uploads(merged)),
             webhook=webhook,
         )
         if rules is not None:
@@ -88,6 +94,19 @@ class Preparer:
         if deployment is not None and found.deployment is None:
             found = replace(found, notes=(PASSED_BY, *found.notes))
         return await self._priced(found)
+
+    async def _fresh(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inputs with a new link for each output whose link is signed, since that is good for an hour."""
+
+        async def fresh(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return [await fresh(each) for each in value]
+            made = result_of(value)
+            if made is None or made.url is None or not urlsplit(made.url).query:
+                return value
+            return await fresh_file(self._catalogue.client, made)
+
+        return {name: await fresh(value) for name, value in inputs.items()}
 
     async def renewed(self, prepared: Prepared, without: frozenset[str] = frozenset()) -> Prepared:
         """Return a run that was routed as it would go now: by what machines say of themselves in these seconds.
@@ -181,6 +200,26 @@ def _definitions(deployment: Deployment | None, version: Version) -> tuple[Input
     if deployment is not None:
         return definitions_of(deployment, version.workflow_api)
     return input_definitions(None, version.workflow_api)
+
+
+async def _merged(definitions: tuple[InputDefinition, ...], inputs: Mapping[str, Any]) -> MergedInputs:
+    """Check the inputs; in a thread where that reads files or writes pictures, since it takes time."""
+    flat = [each for value in inputs.values() for each in (value if isinstance(value, list | tuple) else (value,))]
+    if all(isinstance(each, str | int | float | dict | None) for each in flat):
+        return merge(definitions, inputs)
+    return await asyncio.to_thread(merge, definitions, inputs)
+
+
+def _uploads(merged: MergedInputs) -> Sequence[str]:
+    """Say which files will go up."""
+    names = [tidy(file.name, 60) for file in merged.files]
+    if not names:
+        return ()
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (
+        f"To be uploaded when it is submitted: {', '.join(names[:5])}{more}. By default everybody who knows the "
+        "address of an uploaded file can read it.",
+    )
 
 
 def _warnings(version: Version) -> Sequence[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from os.path import splitext
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 _KIND_OF_KEY = {
     "images": "image",
@@ -67,6 +67,11 @@ class ResultFile:
     run_id: str
     subfolder: str = ""
 
+    @property
+    def key(self) -> tuple[str | None, str, str | None]:
+        """What tells it from the others of its run. Its URL does not: that of a private one is signed each time."""
+        return (self.node_id, f"{self.subfolder}/{self.filename}", self.text)
+
 
 def result_files(
     outputs: Sequence[Any] | None, run_id: str, node_classes: Mapping[str, str] | None = None
@@ -103,8 +108,7 @@ def result_files(
             for item in items if isinstance(items, list) else [items]:
                 file = _entry(str(key), item, run_id, node_id, node_class, output_id)
                 if file is not None:
-                    # The URL of a private output is signed anew for each answer, so it does not identify a file.
-                    found.setdefault((file.node_id, f"{file.subfolder}/{file.filename}", file.text), file)
+                    found.setdefault(file.key, file)
     return tuple(found.values())
 
 
@@ -114,6 +118,7 @@ def _entry(
     if isinstance(item, dict):
         url = _text(item.get("url"))
         name = _text(item.get("filename")) or _name_in(url)
+        url = _quoted(url, name)
         if url is None and not name:
             return None
         ending = splitext(name)[1].lower()
@@ -128,6 +133,19 @@ def _entry(
         name = f"{output_id or f'text_{node_id or 0}'}.txt"
         return ResultFile("text", name, None, item, node_id, node_class, output_id, run_id)
     return None
+
+
+def _quoted(url: str | None, name: str) -> str | None:
+    """Return an address in which the name of the file is quoted: the server puts it there as it is.
+
+    Examples
+    --------
+    >>> _quoted("http://host/runs/r1/50% #2?.png", "50% #2?.png")
+    'http://host/runs/r1/50%25%20%232%3F.png'
+    """
+    if url is None or not name or quote(name) == name or not url.endswith(f"/{name}"):
+        return url
+    return f"{url[: -len(name)]}{quote(name, errors='replace')}"
 
 
 def _name_in(url: str | None) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from comfynb.display.form import size_words
 from comfynb.display.words import is_argument
 from comfynb.errors import InputError
 from comfynb.rules.scalars import plain
+from comfynb.rules.sizes import size_words
 from comfynb.rules.text import tidy
 
 __all__ = ["run_code"]

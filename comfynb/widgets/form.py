@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from comfynb.display.card import Tone
 from comfynb.display.form import FormFacts, form_html, form_text
+from comfynb.display.words import count
 from comfynb.errors import ComfyError
 from comfynb.notices import collecting
+from comfynb.runs.transfers import Transfer
 from comfynb.services.flight import Flight
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import is_deployment, looks_like_id, reference
@@ -36,6 +38,9 @@ log = logging.getLogger("comfynb")
 
 _QUIET: Final = 1.0
 """Seconds after a press in which Run cannot be pressed again, so that a double click submits once."""
+
+_SELDOM: Final = 0.25
+"""Seconds between two words on how far an upload has come."""
 
 
 class RunForm:
@@ -88,6 +93,7 @@ class RunForm:
         self._landed = False
         self._cancel_wanted = False
         self._said: tuple[str, Tone] = ("", "plain")
+        self._said_at = 0.0
         self._view: FormView | None = None
         self._closed = False
 
@@ -234,8 +240,25 @@ class RunForm:
 
     async def _launched(self, given: dict[str, Any], flight: Flight) -> tuple[Prepared, Run]:
         prepared = await self._core.prepare(self._target, given, environment=self._environment, machine=self._machine)
-        run = await self._core.launch(prepared, flight)
+        transfer = Transfer(len(prepared.files), sum(file.size for file in prepared.files), "uploaded")
+        if prepared.files:
+            self._say(
+                f"{count(len(prepared.files), 'file')} to be uploaded; by default everybody who knows the address of "
+                "an uploaded file can read it."
+            )
+
+        def moved(name: str, come: int, size: int) -> None:
+            transfer.move(name, come, size)
+            self._say(f"Uploading {transfer.words} …", seldom=True)
+
+        run = await self._core.launch(prepared, flight, moved)
         return run.prepared or prepared, run
+
+    def _say(self, words: str, *, seldom: bool = False) -> None:
+        if seldom and time.monotonic() - self._said_at < _SELDOM:
+            return
+        self._said, self._said_at = (words, "plain"), time.monotonic()
+        self._update()
 
     def _started(self, run: Run, given: dict[str, Any]) -> None:
         with self._lock:

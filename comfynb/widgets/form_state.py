@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from comfynb.errors import InputError
@@ -10,12 +11,10 @@ from comfynb.rules.coercion import RefusedValueError, coerce, is_random_seed
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.scalars import plain
 from comfynb.rules.validation import merge_inputs
+from comfynb.services.given_files import read_given
 from comfynb.widgets.fields.field import UNSET
-from comfynb.widgets.fields.local import stand_in
 
 __all__ = ["FormState"]
-
-_STAND_IN = "https://uploaded.invalid/file"
 
 
 class FormState:
@@ -38,6 +37,7 @@ class FormState:
         self.definitions = {definition.name: definition for definition in definitions}
         self.given: dict[str, Any] = {}
         self.problems: dict[str, str] = {}
+        self._files: dict[str, tuple[Any, Any]] = {}
         self._check()
 
     def give(self, name: str, value: Any) -> None:
@@ -72,20 +72,18 @@ class FormState:
         self._check()
 
     def _check(self) -> None:
-        checked: dict[str, Any] = {}
-        refused: dict[str, str] = {}
-        for name, value in self.given.items():
-            try:
-                checked[name] = stand_in(self.definitions[name], value)
-            except RefusedValueError as error:
-                refused[name] = str(error)
-                checked[name] = _STAND_IN
-        merged = merge_inputs(tuple(self.definitions.values()), checked, draw=_lowest)
-        self.problems = {
-            name: refused.get(name) or merged.problems[name]
-            for name in self.definitions
-            if name in refused or name in merged.problems
-        }
+        merged = merge_inputs(tuple(self.definitions.values()), self.given, draw=_lowest, read=self._read)
+        self.problems = {name: merged.problems[name] for name in self.definitions if name in merged.problems}
+
+    def _read(self, definition: InputDefinition, value: Any) -> Any:
+        """Read what was given; a picture or an array, which has to be written as a file for that, only once."""
+        if isinstance(value, str | PurePath | list | tuple):
+            return read_given(definition, value)
+        known, read = self._files.get(definition.name, (None, None))
+        if known is not value:
+            read = read_given(definition, value)
+            self._files[definition.name] = (value, read)
+        return read
 
 
 def _is_default(definition: InputDefinition, value: Any) -> bool:

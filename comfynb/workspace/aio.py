@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from comfynb.face import Twin
 from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.run import Run
+from comfynb.services.given_files import file_to_upload
 from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 
@@ -42,7 +44,14 @@ class AsyncWorkspace(Twin):
         self._core = core
 
         async def submit(workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
-            return await core.face.acall(lambda: core.submit(workflow, inputs, **options))
+            prepared = await core.face.acall(lambda: core.prepare(workflow, inputs, **options))
+            core.comfyui.uploads.announce(prepared.files)
+            return await core.face.acall(lambda: core.launch(prepared))
+
+        async def upload(file: Any, name: str | None = None) -> str:
+            given = await core.face.acall(lambda: asyncio.to_thread(file_to_upload, file, name))
+            core.comfyui.uploads.announce([given])
+            return await core.face.acall(lambda: core.comfyui.uploads.url(given))
 
         async def run(
             workflow: Any,
@@ -60,7 +69,7 @@ class AsyncWorkspace(Twin):
             ended: Run = await submitted.aio.wait(timeout, check=check, stall=stall, progress=progress)
             return ended
 
-        super().__init__(workspace, "ws", submit=submit, run=run)
+        super().__init__(workspace, "ws", submit=submit, run=run, upload=upload)
 
     @property
     def routing(self) -> Twin:

@@ -15,8 +15,10 @@ from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.interrupts import telling_of_submit
 from comfynb.runs.run import Run
+from comfynb.runs.transfers import uploading
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight
+from comfynb.services.given_files import file_to_upload
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.facts import workspace_facts
@@ -44,10 +46,6 @@ def _objects(ws: Workspace) -> Objects:
 
 def _catalogue(ws: Workspace) -> WorkflowsService:
     return ws._core.catalogue
-
-
-def _comfyui(ws: Workspace) -> ComfyUIService:
-    return ws._core.comfyui
 
 
 class Workspace:
@@ -152,7 +150,31 @@ class Workspace:
 
     # -- changes ------------------------------------------------------------------------------------------------
 
-    upload = calls(_comfyui, ComfyUIService.upload_file)
+    def upload(self, file: Any, name: str | None = None) -> str:
+        """Upload a file and return its URL, which is **world-readable** by default; `UploadWarning` says so once.
+
+        An input that takes a file can be given the same things, and uploads them itself. A file whose content was
+        uploaded before is not sent again.
+
+        Parameters
+        ----------
+        file : str, pathlib.Path, bytes, PIL image or array
+            A path, or the content. An array is height × width, or that × 3 or 4 channels, of 0 to 255 or 0.0 to 1.0.
+        name : str, optional
+            What it is called; by its content without. The server goes by the ending, and refuses text files.
+
+        Raises
+        ------
+        InputError
+            If there is no such file, it is larger than 250 MB, or text.
+        ApiError, TransportError
+            If the server does not take it.
+        """
+        given = file_to_upload(file, name)
+        self._core.comfyui.uploads.announce([given])
+        with uploading([given]) as moved:
+            return self._face.call(lambda: self._core.comfyui.uploads.url(given, moved))
+
     upload_workflow = calls(_catalogue, WorkflowsService.upload_workflow)
     create_deployment = calls(_catalogue, WorkflowsService.create_deployment)
     update_deployment = calls(_catalogue, WorkflowsService.update_deployment)
@@ -184,7 +206,9 @@ class Workspace:
         workflow : str, object or row
             A workflow or a deployment.
         inputs : mapping, optional
-            Values by input name; needed for names that are no identifiers, or the name of an option below.
+            Values by input name; needed for names that are no identifiers, or the name of an option below. For an
+            input that takes a file: a URL, a path, bytes, a PIL image, an array, or an `Output` of another run. What
+            has no URL is uploaded first, once, to where by default everybody who knows its address can read it.
         environment : str, optional
             Which deployment; production by default, else the only one there is.
         version : int or str, optional
@@ -219,9 +243,10 @@ class Workspace:
             **more,
         )
         show_route(prepared)
+        self._core.comfyui.uploads.announce(prepared.files)
         flight = Flight()
-        with telling_of_submit(prepared.name, flight):
-            return self._face.call(lambda: self._core.launch(prepared, flight))
+        with telling_of_submit(prepared.name, flight), uploading(prepared.files) as moved:
+            return self._face.call(lambda: self._core.launch(prepared, flight, moved))
 
     def run(
         self,

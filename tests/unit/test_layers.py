@@ -12,7 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "comfynb"
-SHOWING = {"__repr__", "_repr_html_", "view"}
+SHOWING = {"__repr__", "_repr_html_", "view", "gallery"}
 IMPURE = {"asyncio", "http", "io", "logging", "os", "pathlib", "random", "socket", "subprocess", "threading", "time"}
 """Modules of the standard library that the rules do without: no I/O, no clock, no chance."""
 SANDBOX_USERS = {"connecting", "cli", "pytest_plugin", "routing_plan"}

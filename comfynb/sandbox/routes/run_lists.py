@@ -11,6 +11,7 @@ from comfynb.sandbox import run_views
 from comfynb.sandbox.http import Answer, Call, HttpError, PlainServerError, Routes, answer
 from comfynb.sandbox.routes.bodies import BOOL, MAYBE_UUID, Gpu, RunStatus
 from comfynb.sandbox.routes.common import limits, loose_uuid, page, the_workflow
+from comfynb.sandbox.signing import signed
 from comfynb.sandbox.world.run import Run
 
 __all__ = ["register"]
@@ -51,7 +52,7 @@ def list_v1(call: Call) -> Answer:
         state = run.plan.states[run.index(pace)]
         workflow = world.workflows[run.workflow_id]
         rows.append(run_views.run_v1(run, state, version, workflow, with_outputs=with_outputs, with_inputs=with_inputs))
-    return answer(rows)
+    return answer(signed(world, rows))
 
 
 def list_v2(call: Call) -> Answer:
@@ -83,14 +84,13 @@ def latest(call: Call) -> Answer:
     limit, offset = limits(call, 1)
     workflow = the_workflow(call, workflow_id)
     pace = call.world.pace.now()
-    return answer(
-        [
-            run_views.run_v1(
-                run, run.plan.states[run.index(pace)], None, workflow, with_outputs=True, with_inputs=True, times=False
-            )
-            for run in page(_newest(call, workflow_id), limit, offset)
-        ]
-    )
+    rows = [
+        run_views.run_v1(
+            run, run.plan.states[run.index(pace)], None, workflow, with_outputs=True, with_inputs=True, times=False
+        )
+        for run in page(_newest(call, workflow_id), limit, offset)
+    ]
+    return answer(signed(call.world, rows))
 
 
 def of_the_day(call: Call) -> Answer:

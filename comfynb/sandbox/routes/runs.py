@@ -21,6 +21,7 @@ from comfynb.sandbox.http import (
 )
 from comfynb.sandbox.routes.bodies import BOOL, ORIGINS, UUID_TYPE, DeploymentRun, Run, WorkflowRun
 from comfynb.sandbox.routes.common import the_deployment, the_machine, the_version, the_workflow
+from comfynb.sandbox.signing import signed
 from comfynb.sandbox.world import run as runs
 
 __all__ = ["register"]
@@ -77,9 +78,9 @@ def _run_answer(call: Call, run_id: str, where: str = "path") -> Answer:
     status = run.computed_status(state, world.clock.now)
     if "queue_position" in call.query and call.value("queue_position", BOOL, False):
         position = call.engine.queue_position(run, world.pace.now())
-        return answer({**run_views.run_one(run, state, status), "queue_position": position})
-    if status == "timeout":
-        return answer(run_views.run_one(run, state, status))
+        return answer(signed(world, {**run_views.run_one(run, state, status), "queue_position": position}))
+    if status == "timeout" or world.private:
+        return answer(signed(world, run_views.run_one(run, state, status)))
     body = run.cache.get(key)
     if body is None:
         # Only the last state is asked for again.

@@ -60,6 +60,8 @@ class World:
         self.assets: dict[str, Asset] = {}
         self.files: dict[str, File] = {}
         """Uploaded files, by path."""
+        self.private: set[str] = set()
+        """Paths of files that can only be read by a signed address."""
         self.revoked_key = ""
         self._broken = False
         self._broken_id = ""

@@ -12,6 +12,7 @@ from comfynb.rules.validation import MergedInputs, check_problems, merge_inputs
 from comfynb.services.catalogue.deployments import Deployments
 from comfynb.services.catalogue.versions import Versions
 from comfynb.services.catalogue.workflows import Workflows
+from comfynb.services.given_files import read_given
 from comfynb.services.references import reference
 
 _draw = SystemRandom().randint
@@ -69,5 +70,5 @@ def definitions_of(deployment: Deployment, workflow_api: Any = None) -> tuple[In
 
 
 def merge(definitions: tuple[InputDefinition, ...], inputs: Mapping[str, Any]) -> MergedInputs:
-    """Return what would be sent for given inputs, with seeds that are drawn here."""
-    return merge_inputs(definitions, inputs, draw=_draw)
+    """Return what would be sent for given inputs, with seeds that are drawn here, and files that are read here."""
+    return merge_inputs(definitions, inputs, draw=_draw, read=read_given)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from comfynb.display.form import size_words, value_words
+from comfynb.display.form import value_words
 from comfynb.display.html import escape, safe_url
 from comfynb.rules.coercion import is_image_data_uri
 from comfynb.rules.input_classes import Kind
+from comfynb.rules.sizes import size_words
 
 __all__ = ["preview_html"]
 

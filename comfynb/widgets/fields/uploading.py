@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from comfynb.display.form import said_html, size_words
+from comfynb.display.form import said_html
 from comfynb.rules.input_classes import Kind
+from comfynb.rules.sizes import size_words
 from comfynb.rules.text import tidy
 from comfynb.widgets.fields.local import UPLOAD_LIMIT, NamedBytes, too_large
 

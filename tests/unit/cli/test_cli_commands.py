@@ -37,7 +37,8 @@ def test_with_execute_it_runs_waits_and_saves(cli: Command, sandbox: Sandbox, tm
     (run,) = (r for r in sandbox.world.runs.values() if r.inputs.get("width") == 256)
     for part in ("success", run.id, "a red fox", "Saved pictures"):
         assert part in done.out
-    (path,) = (tmp_path / "pictures").iterdir()
+    (path,) = (tmp_path / "pictures").glob("*.png")
+    assert run.id in (tmp_path / "pictures" / "manifest.json").read_text()
     Image.open(path).load()
     assert "text2img runs on studio-classic-a" in done.err
     assert sandbox.counters.runs_created == 1

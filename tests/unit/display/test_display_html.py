@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from comfynb.display.card import Card, Link, Notes, Pictures
+from comfynb.display.card import Card, Link, Media, Medium, Notes
 from comfynb.display.html import bare_url, card_html, escape, link, safe_url, table
 
 
@@ -71,11 +71,11 @@ def test_cells_are_escaped_and_unknown_ones_are_a_dash(page: Callable) -> None:
 
 
 def test_pictures_are_loaded_late_and_without_telling_from_where(page: Callable) -> None:
-    """Only pictures with an address that may be followed are there, and not hundreds of them."""
-    items = (("bad", "javascript:x"), *((f"{n}.png", f"https://host/{n}.png") for n in range(100)))
-    found = page(card_html(Card("", "pictures", sections=(Pictures(items),))))
-    assert found.values("src")[0] == "https://host/0.png"
-    assert len(found.values("src")) == 24
+    """Only pictures with an address that may be followed are there."""
+    addresses = ("javascript:x", *(f"https://host/{n}.png" for n in range(3)))
+    items = tuple(Medium("image", url[-5:], url) for url in addresses)
+    found = page(card_html(Card("", "pictures", sections=(Media(items),))))
+    assert found.values("src") == [f"https://host/{n}.png" for n in range(3)]
     assert set(found.values("loading")) == {"lazy"}
     assert set(found.values("referrerpolicy")) == {"no-referrer"}
 

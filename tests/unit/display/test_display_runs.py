@@ -50,7 +50,7 @@ def test_a_failure_is_told_with_its_node_and_what_to_do() -> None:
 
 
 def test_outputs_are_named_in_text_and_shown_in_html(page: Callable) -> None:
-    """Pictures are thumbnails; other files are links; a file without an address is a name."""
+    """Pictures are thumbnails, films have players; all are links; a file without an address is a name."""
     outputs = (
         ("image", "a.png", "https://host/a.png"),
         ("video", "b.mp4", "https://host/b.mp4"),
@@ -58,7 +58,7 @@ def test_outputs_are_named_in_text_and_shown_in_html(page: Callable) -> None:
     )
     facts = RunFacts("r", "w", "success", "finished", outputs=outputs)
     found = page(run_html(facts))
-    assert found.values("src") == ["https://host/a.png"]
+    assert found.values("src") == ["https://host/a.png", "https://host/b.mp4"]
     assert found.values("href") == ["https://host/a.png", "https://host/b.mp4"]
     assert all(name in run_text(facts) for name in ("a.png", "b.mp4", "c.txt"))
     assert "run.images()" in run_text(facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfynb.display.card import Card, Link, Notes, Pictures, Table
+from comfynb.display.card import Card, Link, Media, Medium, Notes, Table
 from comfynb.display.text import card_text, columns
 
 
@@ -24,7 +24,7 @@ def test_a_card_is_its_status_its_facts_and_what_follows() -> None:
             Table("nothing", ("a",), (), "none"),
             Table("left out", ("a",), ()),
             Notes(("", "One sentence.")),
-            Pictures((("a.png", "https://host/a.png"),)),
+            Media((Medium("image", "a.png", "https://host/a.png"),)),
         ),
         following=("ws.machines()",),
     )

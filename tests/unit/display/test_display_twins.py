@@ -11,8 +11,22 @@ from comfynb.api.models import Machine as MachineModel
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.objects import Machine
 
-TAGS = {"a", "br", "caption", "code", "div", "img", "p", "span", "style", "table", "tbody", "td", "th", "thead", "tr"}
-ATTRIBUTES = {"alt", "class", "href", "loading", "referrerpolicy", "rel", "src", "target"}
+TABLES = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+MEDIA = {"img", "video", "audio", "pre", "details", "summary"}
+TAGS = TABLES | MEDIA | {"a", "br", "code", "div", "p", "span", "style"}
+ATTRIBUTES = {
+    "alt",
+    "class",
+    "href",
+    "loading",
+    "referrerpolicy",
+    "rel",
+    "src",
+    "target",
+    "title",
+    "controls",
+    "preload",
+}
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",

@@ -166,3 +166,16 @@ def test_a_run_older_than_the_list_is_looked_at_by_itself(
         watched.watch(run)
     sandbox.advance(600)
     until(lambda: all(run.ended for run in runs))
+
+
+def test_a_workspace_that_is_closed_watches_nothing_any_more(sandbox: Sandbox) -> None:
+    """No poller stays behind that would open its connections again; the view says so."""
+    sandbox.knobs.speed = 0
+    with comfynb.connect(sandbox=sandbox) as ws:
+        view = ws.submit("text2img").view()
+        until(lambda: len(ws._core.live) == 1)
+    assert len(ws._core.live) == 0
+    assert "the workspace was closed" in view._html.value
+    seen = sandbox.counters.total
+    time.sleep(0.7)
+    assert sandbox.counters.total == seen

@@ -14,10 +14,10 @@ import pytest
 import comfynb
 from comfynb.bridge import IOThread
 from comfynb.runs import waiting
-from comfynb.runs.progress import Silent
+from comfynb.runs.progress import Progress
 from comfynb.sandbox import Sandbox
 
-ASKING = {"cancel", "download", "explain", "images", "refresh", "rerun", "used_inputs", "wait"}
+ASKING = {"cancel", "download", "gallery", "explain", "images", "refresh", "rerun", "used_inputs", "wait"}
 KNOWN = {
     "aio",
     "created_at",
@@ -141,9 +141,9 @@ def test_a_bar_is_shown_where_it_is_asked_for(
     """Who awaits several runs at once wants no bar of each."""
     bars: list[str] = []
 
-    def count(title: str, wanted: bool | None = None) -> Silent:
+    def count(title: str, wanted: bool | None = None) -> Progress:
         bars.extend([title] if wanted is not False else [])
-        return Silent()
+        return Progress()
 
     monkeypatch.setattr(waiting, "progress_for", count)
     asyncio.run(ws.aio.run("text2img", progress=progress))

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import DROP, QUICK, RawServer, Request, Step, answer, json_answer, run, service_for, text_answer
+from faults import DROP, QUICK, RawServer, Request, Step, answer, run, service_for, text_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from comfynb.api.models import Output, Run
-from comfynb.errors import ApiError, InputError, NotFoundError, TransportError
-from comfynb.sandbox import Sandbox
-from comfynb.services import uploading
+from comfynb.errors import ApiError, NotFoundError, TransportError
 from comfynb.services.comfyui import ComfyUIService
-from comfynb.services.downloads import read_file, safe_name
+from comfynb.services.downloads import safe_name
+from comfynb.services.manifest import MANIFEST
 from comfynb.services.results import ResultFile
 
 RUN_ID = "0123456789abcdef"
@@ -40,8 +38,9 @@ def save(respond: Any, folder: Path, *files: dict[str, Any], run_id: str = RUN_I
 
 
 def everything_in(folder: Path) -> list[str]:
-    """Return the names of all files below a folder, hidden ones included."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Return the names of all files below a folder, hidden ones included, but for the manifests."""
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return [name for name in found if Path(name).name != MANIFEST]
 
 
 def content(request: Request) -> bytes:
@@ -218,7 +217,7 @@ def test_what_has_no_web_address_is_not_fetched(url: str) -> None:
 
 async def read(service: ComfyUIService, file: ResultFile) -> bytes:
     """Return the content of a file."""
-    return await read_file(file, service.client.transport)
+    return await service.downloads.read(file)
 
 
 # The key
@@ -275,52 +274,3 @@ def test_a_text_that_a_run_made_is_saved_as_a_file(tmp_path: Path) -> None:
     saved = run(service, service.download_outputs(Run(id=RUN_ID, outputs=[output]), tmp_path))
     assert [path.name for path in saved] == ["01234567_text_4.txt", "01234567_text_4_2.txt"]
     assert [path.read_text("utf-8") for path in saved] == ["a caption", "ünother"]
-
-
-# Uploads
-
-
-def test_a_file_is_uploaded_and_its_url_comes_back(service: ComfyUIService, sandbox: Sandbox, tmp_path: Path) -> None:
-    """From a path, from text that is a path, or from bytes with a name; a run can use it."""
-    picture = BytesIO()
-    Image.new("RGB", (8, 8), "red").save(picture, "PNG")
-    path = tmp_path / "my picture.png"
-    path.write_bytes(picture.getvalue())
-    for file, name in [(path, None), (str(path), None), (picture.getvalue(), "x.png"), (path, "other.png")]:
-        url = run(service, service.upload_file(file, name))
-        assert url.startswith(sandbox.url)
-        assert url.endswith(".png")
-    prepared = run(service, service.prepare("inpaint", {"input_image": url, "mask_image": url}))
-    assert prepared.ok
-
-
-def test_what_cannot_be_uploaded_is_said_before(
-    service: ComfyUIService, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No such file, a folder, bytes without a name, too large: nothing is sent."""
-    (tmp_path / "big.png").write_bytes(b"x" * 101)
-    monkeypatch.setattr(uploading, "MAX_UPLOAD", 100)
-    for file, name, words in [
-        (tmp_path / "missing.png", None, r"There is no file .*missing\.png"),
-        (tmp_path, None, "There is no file"),
-        (b"x", None, "Bytes need a name="),
-        (tmp_path / "big.png", None, "larger than the 250 MB"),
-        (b"x" * 101, "a.png", "larger than the 250 MB"),
-    ]:
-        with pytest.raises(InputError, match=words):
-            run(service, service.upload_file(file, name))
-    assert sandbox.counters.total == 0
-
-
-def test_what_the_server_refuses_is_an_error(service: ComfyUIService, tmp_path: Path) -> None:
-    """It goes by the ending of the name alone."""
-    with pytest.raises(ApiError, match="Unsupported file type"):
-        run(service, service.upload_file(b"a,b", "table.csv"))
-
-
-def test_an_upload_that_names_no_url_is_an_error() -> None:
-    """There would be nothing to give to a run."""
-    with RawServer(lambda r: json_answer([]) if r.method == "GET" else json_answer({"file_id": "f"})) as server:
-        service = service_for(server.url)
-        with pytest.raises(ApiError, match=r"took the upload of a\.png but named no URL"):
-            run(service, service.upload_file(b"x", "a.png"))
