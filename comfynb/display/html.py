@@ -148,7 +148,8 @@ def card_html(card: Card) -> str:
     if card.following:
         calls = "<br>".join(f"<code>{escape(call)}</code>" for call in card.following)
         parts.append(f'<p class="cnb-next">next:<br>{calls}</p>')
-    return f'{_STYLE}\n<div class="comfynb">{"".join(filter(None, parts))}</div>'
+    # Prices and prompts have dollars in them, which are no formulas.
+    return f'{_STYLE}\n<div class="comfynb mathjax_ignore tex2jax_ignore">{"".join(filter(None, parts))}</div>'
 
 
 def _section(section: Section) -> str:
