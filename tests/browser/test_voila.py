@@ -47,7 +47,7 @@ def served(chromium: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_it_is_a_page_without_code(served: str, page: Page) -> None:
-    """Workflows can be searched, runs looked at, machines seen; no cell and no key is on it."""
+    """Workflows can be searched and run, runs looked at, machines seen; no cell and no key is on it."""
     from playwright.sync_api import expect
 
     page.goto(served)
@@ -56,6 +56,10 @@ def test_it_is_a_page_without_code(served: str, page: Page) -> None:
     page.get_by_placeholder("search names").fill("wan")
     expect(page.locator("select[size] option")).to_have_count(1)
     page.get_by_placeholder("search names").fill("text2img")
+    page.get_by_role("tab", name="Run", exact=True).click()
+    page.get_by_title("Prompt", exact=True).fill("a red fox")
+    page.locator(".comfynb-form button", has_text="Run").click()
+    page.locator(".comfynb-form img[alt]").evaluate("image => image.decode()")
     page.get_by_text("Runs", exact=True).click()
     expect(page.locator("td", has_text="success").first).to_be_visible()
     page.get_by_text("Machines", exact=True).click()
