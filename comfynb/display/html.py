@@ -32,6 +32,8 @@ margin:2px 0;overflow-x:auto}
 .comfynb.comfynb :is(td,th){border:none;text-align:left;vertical-align:top;padding:1px 18px 1px 0;max-width:520px;
 white-space:normal}
 .comfynb.comfynb td.cnb-short{white-space:nowrap}
+.comfynb.comfynb td:not(.cnb-short,.cnb-part){min-width:140px}
+.widget-html-content:has(>.comfynb){min-width:0}
 .comfynb.comfynb td.cnb-long{overflow-wrap:anywhere}
 .comfynb.comfynb :is(th,caption){color:var(--jp-ui-font-color2,inherit);font-weight:400;text-align:left;
 white-space:nowrap}

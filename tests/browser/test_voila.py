@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
+CUT = """() => {
+  const edge = document.querySelector(".widget-tab").getBoundingClientRect().right;
+  return [...document.querySelectorAll(".widget-tab .comfynb")]
+    .filter(card => card.getClientRects().length && card.getBoundingClientRect().right > edge)
+    .map(card => card.textContent.slice(0, 100));
+}"""
+"""Cards that are wider than the place for them, which cuts them; a card that fits scrolls in itself."""
+
+
 @pytest.fixture
 def served(chromium: str, tmp_path: Path) -> Iterator[str]:
     """Serve the sandbox, and return where."""
@@ -62,6 +71,12 @@ def test_it_is_a_page_without_code(served: str, page: Page) -> None:
     page.locator(".comfynb-form img[alt]").evaluate("image => image.decode()")
     page.get_by_text("Runs", exact=True).click()
     expect(page.locator("td", has_text="success").first).to_be_visible()
+    page.set_viewport_size({"width": 900, "height": 1600})
+    page.get_by_text("Versions", exact=True).click()
+    expect(page.locator("td", has_text="first version").last).to_be_visible()
+    for tab in ("Overview", "Runs", "Versions"):
+        page.get_by_text(tab, exact=True).click()
+        assert page.evaluate(CUT) == [], tab
     page.get_by_text("Machines", exact=True).click()
     expect(page.get_by_text("render-farm-2")).to_be_visible()
     assert page.get_by_text("comfynb.connect").count() == 0
