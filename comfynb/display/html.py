@@ -32,6 +32,8 @@ margin:2px 0;overflow-x:auto}
 .comfynb.comfynb :is(td,th){border:none;text-align:left;vertical-align:top;padding:1px 18px 1px 0;max-width:520px;
 white-space:normal}
 .comfynb.comfynb td.cnb-short{white-space:nowrap}
+.comfynb.comfynb td:not(.cnb-short,.cnb-part){min-width:140px}
+.widget-html-content:has(>.comfynb){min-width:0}
 .comfynb.comfynb td.cnb-long{overflow-wrap:anywhere}
 .comfynb.comfynb :is(th,caption){color:var(--jp-ui-font-color2,inherit);font-weight:400;text-align:left;
 white-space:nowrap}
@@ -164,7 +166,8 @@ def card_html(card: Card) -> str:
     if card.following:
         calls = "<br>".join(f"<code>{escape(call)}</code>" for call in card.following)
         parts.append(f'<p class="cnb-next">next:<br>{calls}</p>')
-    return f'{_STYLE}\n<div class="comfynb">{"".join(filter(None, parts))}</div>'
+    # Prices and prompts have dollars in them, which are no formulas.
+    return f'{_STYLE}\n<div class="comfynb mathjax_ignore tex2jax_ignore">{"".join(filter(None, parts))}</div>'
 
 
 def _section(section: Section) -> str:

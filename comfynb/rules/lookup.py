@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from comfynb.errors import AmbiguousNameError, InputError, NotFoundError
 from comfynb.rules.naming import display_name, standardize_workflow_name
+from comfynb.rules.text import tidy
 
 __all__ = ["Candidate", "nearest", "resolve"]
 
@@ -151,7 +152,7 @@ def _not_found(wanted: str, candidates: list[Candidate], what: str, standardize:
     if meant is not None and meant != _standard(wanted, standardize_workflow_name):
         message = f"{message[:-1]}, nor {_shown(meant)}, which the table of names says that it means."
     if near:
-        message += f" Nearest: {', '.join(display_name(name) for name in near)}."
+        message += f" Nearest: {', '.join(tidy(name, _LONGEST_SHOWN) for name in near)}."
     message += f" ws.{what}s() lists all {len(candidates)}." if candidates else f" There are no {what}s here."
     return NotFoundError(message, near=near)
 

@@ -12,6 +12,8 @@ from comfynb.errors import InputError
 __all__ = ["display_name", "standardize_all", "standardize_workflow_name"]
 
 _NOT_ASCII_WORD: Final = re.compile(r"[^a-z0-9]+")
+_PIECES: Final = re.compile(r"[A-Za-z0-9]+|[\x00-/:-@\[-`{-\x7f]+|.", re.DOTALL)
+"""What counts as a whole: words in ASCII and what is between them; else each character."""
 _ASCII_LINES: Final = {code: "_" for code in range(128) if not chr(code).isalnum() and chr(code) != "\n"}
 """What each character of ASCII becomes where names are the lines of a text."""
 
@@ -118,17 +120,19 @@ def _standardize_unicode(name: str) -> str:
 def _join_words(text: str) -> str:
     kept: list[str] = []
     in_word = False
-    for character in text:
-        category = unicodedata.category(character)
-        if category[0] in "LN" or character in _LETTERS_MADE_MARKS:
+    for piece in _PIECES.findall(text):
+        category = unicodedata.category(piece[0])
+        if category[0] in "LN" or piece in _LETTERS_MADE_MARKS:
             if not in_word and kept:
                 kept.append("_")
-            kept.append(character)
+            kept.append(piece)
             in_word = True
-        elif in_word and _is_invisible(character):
+        elif piece.isascii():
+            in_word = False
+        elif in_word and _is_invisible(piece):
             continue
         elif in_word and category in ("Mn", "Mc"):
-            kept.append(character)
+            kept.append(piece)
         else:
             in_word = False
     return "".join(kept)

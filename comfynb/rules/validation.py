@@ -11,10 +11,13 @@ from comfynb.rules.coercion import RefusedValueError, Sent, coerce, is_random_se
 from comfynb.rules.given_file import GivenFile, files_in
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.lookup import nearest
+from comfynb.rules.text import tidy
 
 __all__ = ["MergedInputs", "check_problems", "merge_inputs"]
 
 _MOST_NAMES_SHOWN: Final = 12
+_WIDEST_NAME: Final = 80
+_WIDEST_PROBLEM: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,10 @@ def check_problems(merged: MergedInputs, what: str) -> None:
     if not merged.problems:
         return
     count = "One input" if len(merged.problems) == 1 else f"{len(merged.problems)} inputs"
-    lines = [f"{count} of {what} cannot be sent, so nothing was submitted:"]
-    lines += [f"  {name}: {problem}" for name, problem in merged.problems.items()]
+    lines = [f"{count} of {tidy(what, _WIDEST_NAME)} cannot be sent, so nothing was submitted:"]
+    lines += [
+        f"  {tidy(name, _WIDEST_NAME)}: {tidy(problem, _WIDEST_PROBLEM)}" for name, problem in merged.problems.items()
+    ]
     raise InputError("\n".join(lines), problems=merged.problems)
 
 

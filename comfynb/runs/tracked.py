@@ -197,7 +197,7 @@ class Tracked:
         await self.take_outputs()
 
     async def look_round(self) -> None:
-        """Look once, and find out the names of its workflow, version and machine, for a run known by its id alone."""
+        """Look once, and find out the names and the price of what it runs on, for a run known by its id alone."""
         await self.look()
         with suppress(ApiError, TransportError), collecting([]):
             await self.core.catalogue.get_workflows()
@@ -205,6 +205,8 @@ class Tracked:
             self._machine = display_name(names.get(self.machine_id or "") or "") or None
             version = await self.core.comfyui.provenance.version(self.model) if self.model is not None else None
             self._version = version.version if version is not None else None
+            if self.model is not None and self.model.gpu:
+                await self.core.catalogue.get_prices()
 
     async def cancel(self) -> CancelResult:
         """Cancel it, and say what happened: cancelled, ended already, or on a machine that cannot cancel.

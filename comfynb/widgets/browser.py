@@ -16,8 +16,6 @@ from comfynb.rules.text import is_unknown, tidy
 from comfynb.widgets.closing import close_tree
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from comfynb.workspace import Workspace
 
 __all__ = ["WorkspaceBrowser"]
@@ -25,6 +23,8 @@ __all__ = ["WorkspaceBrowser"]
 _ROWS: Final = 200
 """Rows of a table that are shown; a page of thousands is of no use to a person."""
 _STATUSES: Final = ("any", "success", "failed", "cancelled", "timeout", "running", "queued", "not-started")
+_WHOLE: Final = {"description_width": "initial"}
+"""The style of a control whose description is not cut."""
 _PAGES: Final = ("Overview", "Run", "Runs", "Versions")
 
 
@@ -63,16 +63,16 @@ class WorkspaceBrowser:
         self._list.observe(self._chosen, "value")
         self._found = widgets.HTML()
         left = widgets.VBox(
-            [self._search, self._list, self._found], layout=widgets.Layout(width="260px", flex="0 0 auto")
+            [self._search, self._list, self._found], layout=widgets.Layout(width="200px", flex="0 0 auto")
         )
         self._pages = widgets.Tab(
-            [widgets.VBox() for _ in _PAGES], layout=widgets.Layout(width="auto", flex="1 1 auto")
+            [widgets.VBox() for _ in _PAGES], layout=widgets.Layout(width="auto", min_width="0", flex="1 1 0")
         )
         for place, title in enumerate(_PAGES):
             self._pages.set_title(place, title)
         self._pages.observe(self._paged, "selected_index")
         workflows = widgets.HBox([left, self._pages], layout=widgets.Layout(width="100%"))
-        self._environment = widgets.Dropdown(options=["any", *ENVIRONMENTS], description="environment")
+        self._environment = widgets.Dropdown(options=["any", *ENVIRONMENTS], description="environment", style=_WHOLE)
         self._environment.observe(lambda _: self._show_deployments(), "value")
         self._deployments = widgets.HTML()
         self._machines = widgets.HTML()
@@ -85,7 +85,8 @@ class WorkspaceBrowser:
         reload = widgets.Button(description="Reload", icon="refresh", tooltip="Ask the server for everything anew")
         reload.on_click(lambda _: self.reload())
         self._head = widgets.HTML()
-        self.box = widgets.VBox([widgets.HBox([self._head, reload]), self._top])
+        head = widgets.HBox([self._head, reload], layout=widgets.Layout(align_items="center"))
+        self.box = widgets.VBox([head, self._top])
         self._names: list[tuple[str, str, str]] = []
         self._loaded: set[tuple[str, int]] = set()
         self._open: list[Any] = []
@@ -182,13 +183,25 @@ class WorkspaceBrowser:
 
     def _versions(self, workflow_id: str) -> list[Any]:
         table = self._ws.versions(workflow_id)
-        return [self._html(table, ("version", "comment", "output_kind", "node_count", "created"), "versions")]
+        rows = [
+            (
+                _text(row.version),
+                _text(row.comment),
+                _text(row.output_kind),
+                _text(row.node_count),
+                _moment(row.created),
+            )
+            for row in table.head(_ROWS).itertuples()
+        ]
+        columns = ("version", "comment", "makes", "nodes", "created")
+        return [self._widgets.HTML(_page("", Table("", columns, tuple(rows), "no versions"), more=len(table) - _ROWS))]
 
     def _runs(self, workflow_id: str) -> list[Any]:
         widgets = self._widgets
-        status = widgets.Dropdown(options=_STATUSES, description="status")
-        limit = widgets.Dropdown(options=[20, 100, 500], description="newest")
-        again = widgets.Button(description="Refresh", icon="refresh")
+        narrow = widgets.Layout(width="auto")
+        status = widgets.Dropdown(options=_STATUSES, description="status", style=_WHOLE, layout=narrow)
+        limit = widgets.Dropdown(options=[20, 100, 500], description="newest", style=_WHOLE, layout=narrow)
+        again = widgets.Button(description="Refresh", icon="refresh", layout=narrow)
         shown, picked = widgets.HTML(), widgets.Dropdown(options=[("look at one …", None)], layout={"width": "auto"})
         view = widgets.VBox()
 
@@ -206,13 +219,13 @@ class WorkspaceBrowser:
                     Dot(_text(row.status) or "?", "busy" if row.status in ACTIVE else status_tone(_text(row.status))),
                     _moment(row.created),
                     None if is_unknown(row.duration_seconds) else seconds(row.duration_seconds),
+                    _text(row.error),
                     _text(row.machine),
                     _text(row.environment),
-                    _text(row.error),
                 )
                 for row in found
             ]
-            columns = ("status", "created", "took", "machine", "environment", "error")
+            columns = ("status", "created", "took", "error", "machine", "environment")
             shown.value = _page("", Table("", columns, tuple(rows[:_ROWS]), "no runs"), more=len(rows) - _ROWS)
             choices: list[tuple[str, str | None]] = [("look at one …", None)]
             choices += [(f"{_moment(row.created)}, {_text(row.status)}", row.id) for row in found[:_ROWS]]
@@ -236,7 +249,8 @@ class WorkspaceBrowser:
         again.on_click(read)
         picked.observe(pick, "value")
         read()
-        return [widgets.HBox([status, limit, again]), shown, picked, view]
+        controls = widgets.HBox([status, limit, again], layout=widgets.Layout(flex_flow="row wrap"))
+        return [controls, shown, picked, view]
 
     def _close_open(self) -> None:
         for each in self._open:
@@ -292,14 +306,6 @@ class WorkspaceBrowser:
         ]
         columns = ("status", "machine", "type", "GPU", "can cancel runs")
         self._machines.value = _page("", Table("", columns, tuple(rows[:_ROWS]), "none"), more=len(rows) - _ROWS)
-
-    def _html(self, table: pd.DataFrame, columns: tuple[str, ...], what: str) -> Any:
-        rows = [
-            tuple(None if is_unknown(value) else tidy(value, 200) for value in row)
-            for row in table[list(columns)].head(_ROWS).itertuples(index=False)
-        ]
-        page = _page("", Table("", columns, tuple(rows), f"no {what}"), more=len(table) - _ROWS)
-        return self._widgets.HTML(page)
 
     # -- how it looks without widgets ---------------------------------------------------------------------------
 

@@ -6,18 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from labs import Lab
+from labs import WATCH, Lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 START = "import comfynb\nws = comfynb.connect(sandbox=comfynb.Sandbox(speed=1.0).start())"
 HOSTILE = '<img src=x onerror="window.hacked=1"> javascript:alert(1) \x1b[31m \u202eevil'
-WATCH = """
-window.seen = new Set();
-new MutationObserver(() => document.querySelectorAll(".cnb-status").forEach(each => window.seen.add(each.textContent)))
-  .observe(document, {subtree: true, childList: true, characterData: true});
-"""
 DARK = """() => window.jupyterapp.commands.execute("apputils:change-theme", {theme: "JupyterLab Dark"})"""
 
 

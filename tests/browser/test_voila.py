@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
+CUT = """() => {
+  const edge = document.querySelector(".widget-tab").getBoundingClientRect().right;
+  return [...document.querySelectorAll(".widget-tab .comfynb")]
+    .filter(card => card.getClientRects().length && card.getBoundingClientRect().right > edge)
+    .map(card => card.textContent.slice(0, 100));
+}"""
+"""Cards that are wider than the place for them, which cuts them; a card that fits scrolls in itself."""
+
+
 @pytest.fixture
 def served(chromium: str, tmp_path: Path) -> Iterator[str]:
     """Serve the sandbox, and return where."""
@@ -47,7 +56,7 @@ def served(chromium: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_it_is_a_page_without_code(served: str, page: Page) -> None:
-    """Workflows can be searched, runs looked at, machines seen; no cell and no key is on it."""
+    """Workflows can be searched and run, runs looked at, machines seen; no cell and no key is on it."""
     from playwright.sync_api import expect
 
     page.goto(served)
@@ -56,8 +65,18 @@ def test_it_is_a_page_without_code(served: str, page: Page) -> None:
     page.get_by_placeholder("search names").fill("wan")
     expect(page.locator("select[size] option")).to_have_count(1)
     page.get_by_placeholder("search names").fill("text2img")
+    page.get_by_role("tab", name="Run", exact=True).click()
+    page.get_by_title("Prompt", exact=True).fill("a red fox")
+    page.locator(".comfynb-form button", has_text="Run").click()
+    page.locator(".comfynb-form img[alt]").evaluate("image => image.decode()")
     page.get_by_text("Runs", exact=True).click()
     expect(page.locator("td", has_text="success").first).to_be_visible()
+    page.set_viewport_size({"width": 900, "height": 1600})
+    page.get_by_text("Versions", exact=True).click()
+    expect(page.locator("td", has_text="first version").last).to_be_visible()
+    for tab in ("Overview", "Runs", "Versions"):
+        page.get_by_text(tab, exact=True).click()
+        assert page.evaluate(CUT) == [], tab
     page.get_by_text("Machines", exact=True).click()
     expect(page.get_by_text("render-farm-2")).to_be_visible()
     assert page.get_by_text("comfynb.connect").count() == 0

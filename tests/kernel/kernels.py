@@ -183,6 +183,12 @@ class Kernel:
         """Do what the stop button does."""
         self._manager.interrupt_kernel()
 
+    def restart(self) -> None:
+        """Kill it, and start it anew, as the restart button does; cells without an answer stay lost."""
+        with self._log.open("ab") as log:
+            self._manager.restart_kernel(now=True, stdout=log, stderr=log)
+        self._client.wait_for_ready(timeout=PATIENCE)
+
     def _take_answer(self, cell: Cell, kind: str, content: dict[str, Any]) -> None:
         if kind == "execute_reply":
             cell.status, cell.count = content["status"], content.get("execution_count")

@@ -127,3 +127,12 @@ def test_a_very_long_name_is_compared_by_its_beginning() -> None:
     """A megabyte by mistake, a pasted graph say, must not take seconds to be told that there is no such name."""
     known = "a" * 200 + "b"
     assert nearest("a" * 200 + "x" * 1_000_000, ["seed", known]) == (known,)
+
+
+def test_names_of_others_are_harmless_and_short_in_a_suggestion() -> None:
+    """They come from the server, and end in a terminal."""
+    with pytest.raises(NotFoundError) as caught:
+        resolve("shoe", [Candidate("1", f"shoes \x1b[31m\u202e{'x' * 1000}")], what="workflow")
+    assert "Nearest: shoes xx" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 200

@@ -206,6 +206,17 @@ def test_all_problems_come_at_once_and_in_order() -> None:
     assert caught.value.problems == merged.problems
 
 
+def test_names_of_inputs_are_harmless_and_short_in_the_message() -> None:
+    """One who copies a notebook may give what he did not read."""
+    name = f"\x1b[31m\u202e{'x' * 1_000_000}"
+    merged = merge_inputs([], {name: 1}, draw=lambda low, _: low)
+    with pytest.raises(InputError) as caught:
+        check_problems(merged, f"\x1b[2J{name}")
+    assert str(caught.value).replace("\n", "").isprintable()
+    assert len(str(caught.value)) < 2000
+    assert list(caught.value.problems) == [name]
+
+
 def test_no_problem_is_no_error() -> None:
     """Good inputs pass in silence."""
     check_problems(merge(TEXT, "a fox"), "text2img")
