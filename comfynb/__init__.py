@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from comfynb.services.prepared import Prepared
     from comfynb.services.workflows import WorkflowsService
     from comfynb.standardizing import standardize_workflow_name
+    from comfynb.widgets.form import RunForm
     from comfynb.widgets.gallery import Gallery
+    from comfynb.widgets.run_view import RunView
     from comfynb.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -61,9 +63,12 @@ __all__ = [
     "Workspace",
     "Run",
     "Output",
-    "Gallery",
     "Prepared",
     "TABLES",
+    # widgets
+    "RunForm",
+    "RunView",
+    "Gallery",
     # the two services
     "WorkflowsService",
     "ComfyUIService",
@@ -105,6 +110,8 @@ _LATER = {
     "Workspace": "comfynb.workspace",
     "Run": "comfynb.runs.run",
     "Output": "comfynb.runs.output",
+    "RunForm": "comfynb.widgets.form",
+    "RunView": "comfynb.widgets.run_view",
     "Gallery": "comfynb.widgets.gallery",
     "Prepared": "comfynb.services.prepared",
     "TABLES": "comfynb.frames.schema",

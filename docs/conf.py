@@ -109,6 +109,7 @@ def _api() -> str:
     """Return the page of the public names, from their docstrings."""
     groups: dict[str, list[str]] = {
         "The way in": ["connect", "Workspace", "Run", "Output", "Prepared"],
+        "Widgets": ["RunForm", "RunView", "Gallery"],
         "Namespaces of a workspace": [
             "comfynb.workspace.names.WorkspaceNames",
             "comfynb.rules.names_suggest.NamesSuggestion",

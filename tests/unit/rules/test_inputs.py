@@ -232,7 +232,7 @@ def test_a_token_in_the_node_never_appears() -> None:
             node("Text", "prompt", default_value="a fox", description="What\nto paint"),
             "prompt: text, default 'a fox' – What to paint",
         ),
-        (node("Image", "photo"), "photo: image (URL), required"),
+        (node("Image", "photo"), "photo: image (URL or file), required"),
         (node("Seed", "seed", default_value=-1), "seed: seed 1–4294967295, drawn if not given"),
         (node("Seed", "seed", default_value=5), "seed: seed 1–4294967295, default 5"),
         (node("Enum", "m", options='["a","b"]'), "m: one of: a, b, required"),

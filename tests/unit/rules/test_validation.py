@@ -195,7 +195,7 @@ def test_all_problems_come_at_once_and_in_order() -> None:
         "promt": "unknown input 'promt'; did you mean 'prompt'?",
         "qqqqqq": "unknown input 'qqqqqq'; the inputs are prompt, steps, photo",
         "prompt": "is required and not given (text)",
-        "photo": "is required and not given (image (URL))",
+        "photo": "is required and not given (image (URL or file))",
     }
     with pytest.raises(InputError) as caught:
         check_problems(merged, "text2img")

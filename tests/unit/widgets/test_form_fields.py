@@ -317,7 +317,7 @@ def test_labels_that_are_none_are_replaced_by_the_name(ws: comfynb.Workspace, la
 def test_a_link_is_no_default(ws: comfynb.Workspace) -> None:
     """So the picture has to be given."""
     form = form_of(ws, external("Image", "image", default_value=["47", 0]))
-    assert form.problems == {"image": "is required and not given (image (URL))"}
+    assert form.problems == {"image": "is required and not given (image (URL or file))"}
     assert "(required)" in texts(form)
     assert "image is required and not given" in form.reason
 
