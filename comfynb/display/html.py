@@ -63,9 +63,11 @@ border-radius:4px;padding:6px;box-sizing:border-box}
 .comfynb.comfynb .cnb-item summary::-webkit-details-marker{display:none}
 .comfynb.comfynb details[open]>summary{cursor:zoom-out}
 .comfynb.comfynb .cnb-item:has(details[open]){width:100%;flex-basis:100%}
-.comfynb.comfynb details[open] img{max-height:none;max-width:100%}
+.comfynb.comfynb .cnb-item details[open] img,.comfynb.comfynb .cnb-large .cnb-item details[open] img{max-height:none;
+max-width:100%}
 .comfynb.comfynb .cnb-item pre{max-height:220px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;
 background:none;color:inherit;font-size:12px}
+.comfynb.comfynb .cnb-caption a{color:inherit;text-decoration:underline}
 .comfynb.comfynb .cnb-caption{font-size:12px;overflow-wrap:anywhere;margin-top:4px;
 color:var(--jp-ui-font-color2,inherit)}
 .comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}

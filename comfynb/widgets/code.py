@@ -13,6 +13,7 @@ from comfynb.errors import InputError
 from comfynb.rules.scalars import plain
 from comfynb.rules.sizes import size_words
 from comfynb.rules.text import tidy
+from comfynb.services.given_files import result_of
 
 __all__ = ["run_code"]
 
@@ -78,6 +79,9 @@ def run_code(
 
 def _literal(name: str, value: Any, sent: Mapping[str, Any], imports: dict[str, None]) -> str:
     value = plain(value)
+    made = result_of(value)
+    if made is not None and (made.url or made.text) is not None:
+        value = made.url or made.text
     if isinstance(value, str):
         return _text(value)
     if value is None or isinstance(value, bool):

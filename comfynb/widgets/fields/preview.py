@@ -14,9 +14,12 @@ from urllib.parse import urlsplit
 
 from comfynb.display.form import value_words
 from comfynb.display.html import escape, safe_url
+from comfynb.errors import InputError
 from comfynb.rules.coercion import is_image_data_uri
 from comfynb.rules.input_classes import Kind
 from comfynb.rules.sizes import size_words
+from comfynb.services.given_files import file_to_upload, result_of
+from comfynb.widgets.fields.local import NamedBytes
 
 __all__ = ["preview_html"]
 
@@ -55,7 +58,7 @@ def preview_html(kind: Kind, value: Any) -> str:
     kind : Kind
         What it is for.
     value : object
-        An address, a path where the kernel runs, or the content of a file.
+        An address, a path where the kernel runs, the content of a file, a picture, an array, or an output.
 
     Examples
     --------
@@ -67,8 +70,16 @@ def preview_html(kind: Kind, value: Any) -> str:
     kind = "image" if kind == "images" else kind
     if isinstance(value, str):
         return _of_text(kind, value.strip())
+    made = result_of(value)
+    if made is not None:
+        return _of_text(kind, made.url or "")
     if not isinstance(value, Path | bytes):
-        return ""
+        try:
+            file = file_to_upload(value)
+        except InputError:
+            return ""
+        # A picture or an array, as which it is sent; or an open file.
+        value = file.source if isinstance(file.source, Path) else NamedBytes(file.source, file.name)
     with suppress(OSError, ValueError):
         size = len(value) if isinstance(value, bytes) else value.stat().st_size if value.is_file() else None
         if size is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from forms import button, control, external, form_of, texts, until
 from PIL import Image
@@ -94,3 +95,18 @@ def test_cancel_stops_an_upload(ws: comfynb.Workspace, sandbox: Sandbox, tmp_pat
     assert sandbox.counters.runs_created == 0
     assert "It was called off; nothing was sent." in texts(form)
     sandbox.knobs.latency = 0.0
+
+
+def test_what_was_given_in_code_is_seen_in_the_form(ws: comfynb.Workspace) -> None:
+    """A picture, an array and an output of another run have a preview, like a file that was chosen."""
+    run = ws.run("text2img", width=64, height=64)
+    form = form_of(ws, external("Image", "a"), external("Image", "b"), external("Image", "c"))
+    form.values = {"a": Image.new("RGB", (8, 8), "red"), "b": np.zeros((8, 8, 3)), "c": run.outputs[0]}
+    assert form.problems == {}
+    assert texts(form).count("data:image/png;base64,") == 2
+    assert texts(form).count("picture.png (") == 2
+    assert f'<img src="{run.outputs[0].url}"' in texts(form)
+    again: dict[str, Any] = {}
+    form.values = {"a": run.outputs[0]}
+    exec(form.to_code().replace("run = ws.run(", "run = dict(None or {}, name="), again)  # noqa: S102 - it is code that a person would run
+    assert again["run"]["a"] == run.outputs[0].url
