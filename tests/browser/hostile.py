@@ -151,6 +151,7 @@ VIEWS: Final[Mapping[str, str]] = {
     "browser": "browser = ws.browse()\nbrowser",
     "browser of a form": "other = ws.browse()\nother.choose(MAIN, 'Run')\nother",
     "a run that succeeded": "good.wait()\ngood",
+    "its gallery": "gallery = good.gallery()\ngallery",
     "a run that failed": "try:\n    bad.wait()\nexcept comfynb.RunFailed:\n    pass\nbad",
     "their explanations": "display(good.explain(), bad.explain())",
     "their tables": "display(ws.runs('runs'), ws.outputs(good), good.timeline)",
