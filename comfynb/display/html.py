@@ -22,7 +22,8 @@ _SHORT: Final = 26
 _LONG_WORD: Final = 44
 
 # JupyterLab's variables make it follow the theme; the fallbacks can be read on light and dark pages. The doubled class
-# outranks the notebook's own rules for what stands in an output (text to the right, columns of one width, stripes).
+# outranks the notebook's own rules for what stands in an output (text to the right, columns of one width, stripes); for
+# code it takes a third.
 _STYLE: Final = """<style>
 .comfynb.comfynb{color:var(--jp-ui-font-color1,inherit);font-size:13px;line-height:1.5;text-align:left;
 max-width:980px;border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-radius:4px;padding:10px 14px;
@@ -70,7 +71,8 @@ background:none;color:inherit;font-size:12px}
 .comfynb.comfynb .cnb-caption a{color:inherit;text-decoration:underline}
 .comfynb.comfynb .cnb-caption{font-size:12px;overflow-wrap:anywhere;margin-top:4px;
 color:var(--jp-ui-font-color2,inherit)}
-.comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
+.comfynb.comfynb a{color:var(--jp-content-link-color,#3b8ede)}
+.comfynb.comfynb.comfynb code{background:none;color:inherit;padding:0;font-family:var(--jp-code-font-family,monospace)}
 </style>"""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 START = "import comfynb\nws = comfynb.connect(sandbox=comfynb.Sandbox(speed=1.0).start())"
 HOSTILE = '<img src=x onerror="window.hacked=1"> javascript:alert(1) \x1b[31m \u202eevil'
+SAVE = """() => window.jupyterapp.commands.execute("docmanager:save")"""
 DARK = """() => window.jupyterapp.commands.execute("apputils:change-theme", {theme: "JupyterLab Dark"})"""
 
 
@@ -52,3 +53,18 @@ def test_a_failed_run_shows_the_message_of_its_node(
     run_all(lab.write("failed.ipynb", START, "ws.submit('poster print (BROKEN)')"))
     expect(outputs(1)).to_contain_text("failed at")
     expect(outputs(1).locator(".cnb-bad").first).to_be_visible()
+
+
+def test_a_page_that_is_loaded_again_shows_the_run_as_it_goes_on(
+    lab: Lab, page: Page, run_all: Callable[[str], None], outputs: Callable[[int], Any], errors: list[str]
+) -> None:
+    """Its kernel never stopped looking."""
+    from playwright.sync_api import expect
+
+    run_all(lab.write("again.ipynb", START.replace("1.0", "2.0"), "ws.submit('text2img', prompt='a red fox', seed=7)"))
+    expect(outputs(1)).to_contain_text("running")
+    page.evaluate(SAVE)
+    page.reload()
+    expect(outputs(1)).to_contain_text("finished")
+    expect(outputs(1).locator("img[alt]")).to_be_visible()
+    assert errors == []

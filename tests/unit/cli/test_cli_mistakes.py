@@ -186,7 +186,7 @@ def test_a_disk_that_fails_is_told_with_the_run(
 
     monkeypatch.setattr(Path, "open", full)
     done = cli("workflow", "--execute", "--download", "pictures")
-    clear(done, 1, "pictures/x.png: No space left on device.")
+    clear(done, 1, "could not be saved in 'pictures': No space left on device.")
     (run_id,) = sandbox.world.runs
     assert f"run {run_id}" in done.err
 
