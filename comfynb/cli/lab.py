@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import typer
 
+from comfynb.cli.serving import serve
 from comfynb.errors import ConfigurationError
 
 
@@ -36,7 +36,7 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={where}", f"--port={port}", "--ip=127.0.0.1"]
     if not browser:
         command.append("--no-browser")
-    return subprocess.call(command, env=environment)  # noqa: S603 - our own words
+    return serve(command, environment)
 
 
 def _notebooks() -> Path:

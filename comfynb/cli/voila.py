@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from comfynb.cli.serving import serve
 from comfynb.errors import ConfigurationError
 
 _SOURCE = "import comfynb\n\nws = comfynb.connect()\nws.browse()"
@@ -41,7 +41,7 @@ def app(
             command.append("--no-browser")
         # Kernels begin in the folder of the notebook; rules and .env stand where the command was given.
         environment["COMFYNB_APP_FOLDER"] = str(Path.cwd())
-        return subprocess.call(command, env=environment)  # noqa: S603 - our own words
+        return serve(command, environment)
 
 
 def _notebook() -> str:

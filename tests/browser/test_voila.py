@@ -53,6 +53,8 @@ def served(chromium: str, tmp_path: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(20)
+            with pytest.raises(httpx.TransportError):  # Voilà has ended with it
+                httpx.get(address, timeout=5)
 
 
 def test_it_is_a_page_without_code(served: str, page: Page) -> None:
