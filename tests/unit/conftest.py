@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import comfynb
 from comfynb.sandbox import Sandbox
 from comfynb.services import watching
+from comfynb.warnings import UploadWarning
 
 
 @pytest.fixture
@@ -30,3 +32,11 @@ def empty(sandbox: Sandbox, short_looks: None) -> Iterator[comfynb.Workspace]:
     """Connect as somebody who has nothing yet."""
     with comfynb.connect(sandbox.url, sandbox.other_api_key) as workspace:
         yield workspace
+
+
+@pytest.fixture
+def uploads_are_no_news() -> Iterator[None]:
+    """Let files go up without a warning, for tests of something else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UploadWarning)
+        yield

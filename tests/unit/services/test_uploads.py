@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,12 +23,7 @@ from comfynb.warnings import UploadWarning
 
 READY = "studio-classic-a"
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UploadWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("uploads_are_no_news")
 
 
 def uploads(sandbox: Sandbox) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from PIL import Image
 
 import comfynb
 from comfynb.sandbox import Sandbox
-from comfynb.warnings import UploadWarning
+
+pytestmark = pytest.mark.usefixtures("uploads_are_no_news")
 
 
 @pytest.fixture
@@ -25,13 +24,6 @@ def ws(sandbox: Sandbox) -> Any:
     """Connect to the sandbox."""
     with comfynb.connect(sandbox=sandbox) as ws:
         yield ws
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UploadWarning)
-        yield
 
 
 def encoded(color: str) -> bytes:

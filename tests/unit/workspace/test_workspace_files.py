@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,7 @@ from comfynb.warnings import UploadWarning
 UPSCALE = "upscale_esrgan"
 READY = "studio-classic-a"
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UploadWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("uploads_are_no_news")
 
 
 def picture(color: str = "red") -> Image.Image:
