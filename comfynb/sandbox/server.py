@@ -32,7 +32,7 @@ class Sandbox:
     ----------
     knobs : Knobs, optional
         What it does; see `Knobs`. It can be changed while the sandbox runs.
-    world : path or mapping, optional
+    world : str, pathlib.Path or mapping, optional
         What is in it instead of its own machines and workflows: the path of a TOML file, or the same as a mapping. See
         `comfynb.sandbox.world.loading` for what stands in it.
     port : int
