@@ -36,7 +36,7 @@ class Transfer:
     """
 
     def __init__(self, files: int, total: int = 0, verb: str = "saved") -> None:
-        self._files = files
+        self._expected = files
         self._total = total
         self._verb = verb
         self._come: dict[str, tuple[int, int]] = {}
@@ -44,6 +44,10 @@ class Transfer:
     def move(self, name: str, come: int, size: int) -> None:
         """Take in how far a file has come; see `comfynb.services.uploading.Moved`."""
         self._come[name] = (come, size)
+
+    @property
+    def _files(self) -> int:
+        return max(self._expected, len(self._come))  # of a run that was never looked at, none is expected
 
     @property
     def come(self) -> int:

@@ -234,8 +234,11 @@ def _of_array(value: Any) -> Any:
 
 
 def _png(picture: Any) -> bytes:
+    from PIL import ImageOps
+
     buffer = io.BytesIO()
     try:
+        picture = ImageOps.exif_transpose(picture)  # as machines turn the photograph when it is given as a file
         if picture.mode == "I":
             picture = picture.convert("I;16")
         kept = picture.mode in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")

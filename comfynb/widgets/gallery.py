@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from comfynb.runs.run import Run
 
 __all__ = ["Gallery"]
+
+log = logging.getLogger("comfynb")
 
 
 class Gallery:
@@ -183,6 +186,9 @@ class Gallery:
                 self._said.value = said_html(await function(), "plain")
             except ComfyError as error:
                 self._said.value = said_html(str(error), "bad")
+            except Exception as error:  # whatever it is, a person who waits has to hear of it
+                log.exception("a gallery could not do what its button is for")
+                self._said.value = said_html(f"It did not work: {type(error).__name__}: {error}", "bad")
             finally:
                 self._busy = False
                 self._bar.layout.display = "none"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from faults import DROP, QUICK, RawServer, Request, Step, answer, run, service_for, text_answer
@@ -14,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from comfynb.api.connections import Limits
 from comfynb.api.models import Output, Run
 from comfynb.errors import ApiError, NotFoundError, TransportError
 from comfynb.services.comfyui import ComfyUIService
@@ -202,6 +206,58 @@ def test_a_file_that_does_not_come_whole_leaves_nothing(
         save(interrupted(steps), tmp_path, {"filename": "a.png", "url": "{url}/1"})
     assert everything_in(tmp_path) == [before.name]
     assert before.read_bytes() == b"the whole one of yesterday"
+
+
+def test_a_file_that_trickles_is_given_up(tmp_path: Path) -> None:
+    """However evenly it does: the whole of it has a deadline, which a steady stream moves on."""
+    drops: list[Step] = [answer(200, b"x" * 1000)[:-1000]]
+    for _ in range(1000):
+        drops += [b"x", 0.01]
+    begun = time.monotonic()
+    with RawServer(lambda _: drops) as server:
+        service = service_for(server.url, limits=Limits(timeout=0.4))
+        file = ResultFile("image", "a.png", f"{server.url}/1", None, None, None, None, RUN_ID)
+        with pytest.raises(TransportError, match=r"came too slowly from 127\.0\.0\.1, and was given up"):
+            run(service, service.downloads.save([file], tmp_path))
+    assert time.monotonic() - begun < 5
+    assert everything_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a#1.png", "a?b=1.png", "50%.png", "a b.png", "füchse.png", "a&b;c.png", "a%20b.png"])
+def test_a_name_that_means_something_in_an_address_is_found(tmp_path: Path, name: str) -> None:
+    """The server puts names into addresses as they are."""
+    with RawServer(content) as server:
+        service = service_for(server.url)
+        (saved,) = run(
+            service, service.download_outputs(made({"filename": name, "url": f"{server.url}/runs/{name}"}), tmp_path)
+        )
+        (request,) = server.requests
+    assert unquote(request.target) == f"/runs/{name}"
+    assert saved.name == f"01234567_{safe_name(name)}"
+
+
+def test_a_compressed_answer_is_the_file_that_it_stands_for(tmp_path: Path) -> None:
+    """Stores compress what can be; the progress is that of what comes."""
+    body = b"x" * 100_000
+    packed = answer(200, gzip.compress(body), "text/plain", content_encoding="gzip")
+    told: list[tuple[str, int, int]] = []
+    with RawServer(lambda _: packed) as server:
+        service = service_for(server.url)
+        file = ResultFile("file", "a.bin", f"{server.url}/1", None, None, None, None, RUN_ID)
+        (saved,) = run(service, service.downloads.save([file], tmp_path, lambda *each: told.append(each)))
+    assert saved.path.read_bytes() == body
+    assert saved.size == 100_000
+    assert told[-1][1] == told[-1][2] < 10_000
+
+
+def test_what_a_process_that_was_killed_left_is_cleared_away(tmp_path: Path) -> None:
+    """After an hour; what is younger may be somebody's."""
+    for name, age in (("old", 7200), ("new", 10)):
+        left = tmp_path / f".comfynb-{name}.part"
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    save(content, tmp_path, {"filename": "a.png", "url": "{url}/1"})
+    assert everything_in(tmp_path) == [".comfynb-new.part", "01234567_a.png"]
 
 
 @pytest.mark.parametrize(

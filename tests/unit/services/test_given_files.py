@@ -137,6 +137,15 @@ def test_a_picture_of_any_mode_becomes_a_png(mode: str) -> None:
     assert ("A" in pixels(found).mode) is ("A" in mode)
 
 
+def test_a_photograph_stands_as_its_camera_was_held() -> None:
+    """A PNG says nothing of that, so the picture is turned."""
+    photograph = Image.new("RGB", (8, 4))
+    photograph.getexif()[0x0112] = 6
+    buffer = io.BytesIO()
+    photograph.save(buffer, "JPEG", exif=photograph.getexif())
+    assert pixels(read_given(for_input("image"), Image.open(buffer))).size == (4, 8)
+
+
 def test_a_batch_takes_all_of_it(tmp_path: Path) -> None:
     """One alone, several of any kind, an array of pictures, an archive."""
     (tmp_path / "a.png").write_bytes(b"x")
