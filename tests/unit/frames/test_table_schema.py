@@ -70,7 +70,10 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind in ("timeline", "explore", "rule_problems", "routing_plan", "routing_load") or names[0] == "name"
+    assert (
+        table.kind in ("timeline", "pending", "explore", "rule_problems", "routing_plan", "routing_load")
+        or names[0] == "name"
+    )
     assert "id" not in names or names[1] == "id"
 
 
