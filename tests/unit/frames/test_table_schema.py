@@ -38,6 +38,7 @@ EMPTY = {
     "outputs": lambda: outputs_frame([]),
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
+    "pending": lambda: pending_frame([]),
     "explore": lambda: explore_frame([]),
     "names": lambda: names_frame([]),
     "standard_names": lambda: standard_names_frame([]),
