@@ -17,6 +17,7 @@ from comfynb.frames import (
     machines_frame,
     names_frame,
     outputs_frame,
+    pending_frame,
     plan_frame_of,
     routes_frame,
     rule_problems_frame,
