@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platformdirs import user_data_path
+
+from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
 from comfynb.api.opening import open_client
 from comfynb.bridge import THREAD_NAME, IOThread, Runner, choose
@@ -16,7 +21,9 @@ from comfynb.face import Face
 from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
+from comfynb.services.journal import Journal
 from comfynb.services.routing import RulesGiven, RulesSource
+from comfynb.services.submitting import Submitter
 from comfynb.services.workflows import Times, WorkflowsService
 from comfynb.settings import read_settings
 from comfynb.workspace import Workspace
@@ -34,6 +41,7 @@ def connect(
     webhook: str | None = None,
     names: NamesOption = None,
     routing: RulesGiven = None,
+    journal: bool | str | Path | None = None,
     timeout: float = 60.0,
     retries: int = 4,
     cache_ttl: float = 300.0,
@@ -67,6 +75,10 @@ def connect(
     routing : str, pathlib.Path, mapping or bool, optional
         The routing rules: a TOML file, or what one would say. By default the file that `COMFYNB_ROUTING` names, else
         the nearest ``workflow-machine-routing.toml``; False takes none.
+    journal : bool, str or pathlib.Path, optional
+        Where each submit is written down before it is sent, so that `ws.resume()` finds runs after a crash: a file, by
+        default one in the user's data folder for each server and key. False for none, since it holds prompts. With
+        `sandbox=` it is in memory unless a file is named.
     timeout : float
         Seconds for one try of a request; a submit is given 90 more to be answered.
     retries : int
@@ -118,19 +130,36 @@ def connect(
     client = open_client(url, api_key, limits=limits, settings=settings)
     times = Times(cache_ttl, machines_ttl)
     workflows = WorkflowsService(client, Cache(), times, names=known_names, routing=rules)
-    service = ComfyUIService(workflows, webhook=webhook if webhook is not None else settings.webhook_url)
+    submitter = Submitter(client, journal=_journal(journal, client, in_memory=sandbox is not False))
+    service = ComfyUIService(
+        workflows, submitter=submitter, webhook=webhook if webhook is not None else settings.webhook_url
+    )
     core = Core(service, Face(runner), started)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
-    weakref.finalize(core, _let_go, runner, workflows, started)
+    weakref.finalize(core, _let_go, runner, workflows, started, submitter.journal)
     return Workspace(core, sandbox=sandbox or None)
 
 
-def _let_go(runner: Runner, service: WorkflowsService, sandbox: Sandbox | None) -> None:
+def _journal(asked: bool | str | Path | None, client: ComfyDeployClient, *, in_memory: bool) -> Journal | None:
+    if asked is False:
+        return None
+    if isinstance(asked, str | Path):
+        return Journal(Path(asked).expanduser())
+    if in_memory:
+        return Journal(None)
+    transport = client.transport
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", str(transport.address).partition("://")[2])[:60]
+    return Journal(user_data_path("comfynb", appauthor=False) / "journal" / f"{name}-{transport.tenant}.sqlite")
+
+
+def _let_go(runner: Runner, service: WorkflowsService, sandbox: Sandbox | None, journal: Journal | None) -> None:
     """Close what nobody can use any more."""
     if isinstance(runner, IOThread):
         closed = runner.start(service.aclose)
         if threading.current_thread().name != THREAD_NAME:
             with suppress(Exception):  # connections are closed by their end, whatever goes wrong here
                 closed.result(2.0)
+    if journal is not None:
+        journal.close()
     if sandbox is not None:
         sandbox.stop()

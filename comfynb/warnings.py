@@ -8,6 +8,8 @@
     ├── StalledRunWarning       a run does not change any more; its outputs are handed over
     ├── PartialResultWarning    a table is complete but for what the server could not give
     ├── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
+    ├── UncertainSubmitWarning  a submit was cut off, and whether it started a run is not known
+    ├── JournalWarning          a submit could not be written down; it is sent all the same
     ├── UploadWarning           a file will be uploaded to where others can read it; said once
     └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
         └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
@@ -24,12 +26,14 @@ from __future__ import annotations
 
 __all__ = [
     "ComfyWarning",
+    "JournalWarning",
     "MisroutedRunWarning",
     "PartialResultWarning",
     "RecoveredSubmitWarning",
     "RoutingWarning",
     "SchemaDriftWarning",
     "StalledRunWarning",
+    "UncertainSubmitWarning",
     "UnknownStatusWarning",
     "UploadWarning",
 ]
@@ -57,6 +61,14 @@ class PartialResultWarning(ComfyWarning):
 
 class RecoveredSubmitWarning(ComfyWarning):
     """A submit got no usable answer, and its run was found in the run list."""
+
+
+class UncertainSubmitWarning(ComfyWarning):
+    """A submit was cut off, and whether it started a run is not known; the message says what could be found out."""
+
+
+class JournalWarning(ComfyWarning):
+    """A submit could not be written into the journal. It is sent all the same; a crash could lose its run."""
 
 
 class UploadWarning(ComfyWarning):

@@ -25,8 +25,11 @@ SPEED = 1000.0
 
 
 @pytest.fixture(autouse=True)
-def no_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the settings out of the environment of unit tests."""
+def no_settings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Take the settings out of the environment of unit tests, and give all tests a data folder of their own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
     if UNIT in request.path.parents:
         for name in SETTINGS:
             monkeypatch.delenv(name, raising=False)

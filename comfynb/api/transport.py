@@ -9,6 +9,7 @@ before any byte was sent counts as "not taken".
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import logging
 import time
@@ -115,6 +116,11 @@ class Transport:
     def prefix(self) -> str | None:
         """The path prefix that is known to work; None before the first good answer."""
         return self._prefix if self._confirmed else None
+
+    @property
+    def tenant(self) -> str:
+        """What tells server and key from others, and neither of them to anybody."""
+        return hashlib.sha256(f"{self.address} {self._key.get_secret_value()}".encode()).hexdigest()[:16]
 
     def server_now(self) -> datetime:
         """Return the server's time as far as its answers told it, else this machine's."""

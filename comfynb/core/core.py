@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from comfynb.core.objects import Objects
 from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
+from comfynb.errors import NotFoundError
 from comfynb.face import Face
 from comfynb.rules.given import given_inputs
 from comfynb.runs.live import LiveRuns
@@ -18,10 +19,13 @@ from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
+from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from comfynb.sandbox import Sandbox
 
 
@@ -122,6 +126,60 @@ class Core:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
         return await find_run(self, reference(run, "run"))
 
+    async def pending(self) -> pd.DataFrame:
+        """Return the submits of this machine whose runs are not known to have ended, the oldest first.
+
+        Every submit is written down before it is sent, so this has those of kernels that are gone, too.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a submit; ``comfynb.TABLES["pending"].describe()`` tells the columns.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> run = ws.run("text2img", prompt="a red fox")
+        >>> len(ws.pending())
+        0
+        """
+        from comfynb.frames.pending import pending_frame
+
+        journal = self.comfyui.submitter.journal
+        if journal is None:
+            return pending_frame([])
+        return pending_frame(await asyncio.to_thread(journal.all, "open", "uncertain", "taken"))
+
+    async def resume(self) -> list[Run]:
+        """Find the runs of submits that were cut off, and return handles of all that are not known to have ended.
+
+        A crash, a restart of the kernel or a lost answer loses no run: those whose id is not known are looked for in
+        the server's run lists, by version, machine, inputs and time. What others started with the same inputs is
+        reported, never claimed. Nothing is submitted.
+
+        Returns
+        -------
+        list of Run
+            Each was looked at once. ``[run.wait(check=False) for run in ws.resume()]`` waits for them.
+        """
+        journal = self.comfyui.submitter.journal
+        if journal is None:
+            return []
+        await resolve(self.comfyui.client, journal)
+        known = [noted.run_id for noted in await asyncio.to_thread(journal.all, "taken") if noted.run_id]
+        room = asyncio.Semaphore(8)
+
+        async def found(run_id: str) -> Run | None:
+            async with room:
+                try:
+                    return await find_run(self, run_id)
+                except NotFoundError:
+                    await asyncio.to_thread(journal.ended, run_id)  # it was deleted
+                    return None
+
+        return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
+
     # -- itself -------------------------------------------------------------------------------------------------
 
     async def overview(self) -> None:
@@ -132,6 +190,9 @@ class Core:
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
+        journal = self.comfyui.submitter.journal
+        if journal is not None:
+            journal.close()
         await self.catalogue.aclose()
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.stop)

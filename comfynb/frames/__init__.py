@@ -9,6 +9,7 @@ from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
 from comfynb.frames.names import names_frame, standard_names_frame
 from comfynb.frames.outputs import outputs_frame
+from comfynb.frames.pending import pending_frame
 from comfynb.frames.routes import routes_frame, rule_problems_frame
 from comfynb.frames.routing_plan import load_frame, plan_frame_of
 from comfynb.frames.runs import runs_frame
@@ -30,6 +31,7 @@ __all__ = [
     "machines_frame",
     "names_frame",
     "outputs_frame",
+    "pending_frame",
     "routes_frame",
     "rule_problems_frame",
     "plan_frame_of",

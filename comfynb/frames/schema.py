@@ -121,6 +121,21 @@ _WORKFLOWS = Table(
     "one row per workflow, in the server's order: pinned ones first, then the last changed.",
 )
 
+_PENDING = Table(
+    "pending",
+    (
+        Column("at", _TIME, "when it was submitted, by the clock of this machine"),
+        Column("state", "str", "taken: its run is known; open: it was cut off; uncertain: it may have a run or not"),
+        Column("workflow", "str", "name of the workflow"),
+        Column("run_id", "str", "id of its run"),
+        Column("inputs", "object", "what was sent, by input name"),
+        Column("why", "str", "what went wrong"),
+        Column("workflow_id", "str", "id of the workflow"),
+        Column("machine_id", "str", "id of the machine that it was sent to"),
+    ),
+    "one row per submit of this machine whose run is not known to have ended, the oldest first.",
+)
+
 _DEPLOYMENTS = Table(
     "deployments",
     (
@@ -423,6 +438,7 @@ TABLES: Final[dict[str, Table]] = {
         _ROUTING_PLAN,
         _ROUTING_LOAD,
         _TIMELINE,
+        _PENDING,
         _EXPLORE,
         _NAMES,
         _STANDARD_NAMES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +71,7 @@ class Tracked:
         self.trouble = trouble
         self.state = State()
         self.watch = Watch(core.comfyui, run_id, self.state)
+        self.watch.listeners.append(self._note_end)
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None
         self.saved: dict[tuple[str | None, str, str | None], Path] = {}
@@ -188,6 +190,19 @@ class Tracked:
             outputs=len(self.files),
             trouble=self.trouble,
         )
+
+    def _note_end(self, state: State) -> None:
+        """Write down that it has ended, once."""
+        journal = self.core.comfyui.submitter.journal
+        if journal is None or not state.ended:
+            return
+        self.watch.listeners.remove(self._note_end)
+
+        def write() -> None:
+            with suppress(OSError, sqlite3.Error):  # it is looked at again when it is resumed
+                journal.ended(self.id)
+
+        asyncio.get_running_loop().run_in_executor(None, write)
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,8 +27,9 @@ from comfynb.errors import ApiError, ComfyError, SubmitUncertainError, Transport
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.journal import UNDER_WAY, Journal, Noted
 from comfynb.services.prepared import Prepared
-from comfynb.warnings import RecoveredSubmitWarning
+from comfynb.warnings import JournalWarning, RecoveredSubmitWarning
 
 log = logging.getLogger("comfynb")
 
@@ -51,6 +54,8 @@ class Submitter:
         The server.
     patience : tuple of float
         Seconds to wait before each search for a run whose submit got no answer.
+    journal : Journal, optional
+        Where each submit is written down before it is sent.
 
     Attributes
     ----------
@@ -60,9 +65,16 @@ class Submitter:
         The run that came of the submit that ended last, also of one that nobody waited for any more.
     """
 
-    def __init__(self, client: ComfyDeployClient, patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)) -> None:
+    def __init__(
+        self,
+        client: ComfyDeployClient,
+        patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0),
+        journal: Journal | None = None,
+    ) -> None:
         self.client = client
         self.patience = patience
+        self.journal = journal
+        self._journal_failed = False
         self.known: set[str] = set()
         self.last: Submitted | None = None
         self._flying: dict[Flight, str] = {}
@@ -99,7 +111,10 @@ class Submitter:
             await self.client.transport.discover()
         before = await self._standing(prepared)
         flight = flight or Flight()
-        task = asyncio.ensure_future(self._fly(prepared, flight, before))
+        noted = _noted(prepared, before)
+        UNDER_WAY.add(noted.id)
+        await self._note(lambda journal: journal.begin(noted))
+        task = asyncio.ensure_future(self._noting(noted, self._fly(prepared, flight, before)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -107,10 +122,49 @@ class Submitter:
         except asyncio.CancelledError:
             if flight.call_off():
                 task.cancel()
+                await self._note(lambda journal: journal.refused(noted.id, "called off before anything was sent"))
             else:
                 task.add_done_callback(partial(_log_end, prepared.name))
             raise
         return task.result()
+
+    async def _noting(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
+        """Write down what becomes of a submit."""
+        try:
+            return await self._noting_end(noted, flying)
+        finally:
+            UNDER_WAY.discard(noted.id)
+
+    async def _noting_end(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
+        try:
+            submitted = await flying
+        except SubmitUncertainError as error:
+            why = str(error)
+            await self._note(lambda journal: journal.uncertain(noted.id, why))
+            raise
+        except ComfyError as error:
+            why = str(error)
+            await self._note(lambda journal: journal.refused(noted.id, why))
+            raise
+        await self._note(lambda journal: journal.taken(noted.id, submitted.run_id))
+        return submitted
+
+    async def _note(self, write: Callable[[Journal], None]) -> None:
+        journal = self.journal
+        if journal is None:
+            return
+        try:
+            await asyncio.shield(asyncio.to_thread(write, journal))
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the journal %s cannot be written: %s", journal.path, error)
+            if not self._journal_failed:
+                self._journal_failed = True
+                notice(
+                    JournalWarning(
+                        f"Submits cannot be written into the journal {str(journal.path)!r} ({error}); they are sent "
+                        "all the same. connect(journal=…) takes another file, or False for none."
+                    )
+                )
 
     async def _fly(self, prepared: Prepared, flight: Flight, before: _Before) -> Submitted:
         self._flying[flight] = _alike(prepared)
@@ -252,6 +306,19 @@ class _Doubt:
     why: str
     answered: bool
     error: ComfyError | None
+
+
+def _noted(prepared: Prepared, before: _Before) -> Noted:
+    return Noted(
+        workflow=prepared.name,
+        workflow_id=prepared.workflow.id,
+        version_id=prepared.version.id or None,
+        deployment_id=prepared.deployment.id if prepared.deployment is not None else None,
+        machine_id=prepared.machine_id,
+        inputs=dict(prepared.inputs.send),
+        since=before.since,
+        before=before.ids,
+    )
 
 
 def _log_end(name: str, task: asyncio.Task[Submitted]) -> None:

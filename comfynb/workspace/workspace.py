@@ -293,6 +293,9 @@ class Workspace:
         )
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 
+    pending = calls(_core, Core.pending)
+    resume = calls(_core, Core.resume)
+
     @property
     def last_run(self) -> Run | None:
         """The handle of the run that was submitted last here; None before the first."""

@@ -17,6 +17,7 @@ from comfynb.frames import (
     machines_frame,
     names_frame,
     outputs_frame,
+    pending_frame,
     plan_frame_of,
     routes_frame,
     rule_problems_frame,
@@ -38,6 +39,7 @@ EMPTY = {
     "outputs": lambda: outputs_frame([]),
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
+    "pending": lambda: pending_frame([]),
     "explore": lambda: explore_frame([]),
     "names": lambda: names_frame([]),
     "standard_names": lambda: standard_names_frame([]),
@@ -70,7 +72,10 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert table.kind in ("timeline", "explore", "rule_problems", "routing_plan", "routing_load") or names[0] == "name"
+    assert (
+        table.kind in ("timeline", "pending", "explore", "rule_problems", "routing_plan", "routing_load")
+        or names[0] == "name"
+    )
     assert "id" not in names or names[1] == "id"
 
 

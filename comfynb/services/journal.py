@@ -1,0 +1,251 @@
+"""The journal: every submit is written down before it is sent, and completed with its run.
+
+So a crash, a lost answer or a restart of the kernel loses no run: what is open is looked for in the server's run lists.
+A journal that cannot be written is a warning, and no reason not to submit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+__all__ = ["UNDER_WAY", "Journal", "Noted", "NotedState"]
+
+NotedState: TypeAlias = Literal["open", "uncertain", "taken", "ended", "refused", "lost"]
+"""``open``: sent or about to be. ``uncertain``: no run is known, and there may be one. ``taken``: its run is known.
+``ended``: that has ended. ``refused``: the server took none, or nothing was sent. ``lost``: no run ever showed."""
+
+UNDER_WAY: Final[set[str]] = set()
+"""The entries of submits that this process is at."""
+
+_KEPT: Final = timedelta(days=30)
+_PATIENCE: Final = 5.0
+"""Seconds to wait while another process writes."""
+_STATEMENT: Final = """
+CREATE TABLE IF NOT EXISTS submits (
+    id TEXT PRIMARY KEY, at TEXT NOT NULL, state TEXT NOT NULL, workflow TEXT, workflow_id TEXT, version_id TEXT,
+    deployment_id TEXT, machine_id TEXT, inputs TEXT NOT NULL, since TEXT NOT NULL, before TEXT NOT NULL,
+    run_id TEXT, why TEXT, host TEXT NOT NULL, pid INTEGER NOT NULL
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One submit as it was written down.
+
+    Attributes
+    ----------
+    workflow, workflow_id, version_id, deployment_id, machine_id : str or None
+        What was submitted, and where to.
+    inputs : dict
+        As they were sent.
+    since : datetime
+        By the server's clock, the earliest time at which its run can have been made.
+    before : frozenset of str
+        Runs of the workflow that were there before, as far as they were seen.
+    id : str
+        Of this entry.
+    at : datetime
+        When it was written down, by this machine's clock, in UTC.
+    state : NotedState
+        What became of it.
+    run_id : str or None
+        Its run.
+    why : str or None
+        What went wrong.
+    host, pid
+        Whose it is.
+    """
+
+    workflow: str | None
+    workflow_id: str | None
+    version_id: str | None
+    deployment_id: str | None
+    machine_id: str | None
+    inputs: dict[str, Any]
+    since: datetime
+    before: frozenset[str] = frozenset()
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    state: NotedState = "open"
+    run_id: str | None = None
+    why: str | None = None
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether this process, or another one of this machine that lives, is still at it."""
+        if self.id in UNDER_WAY:
+            return True
+        if self.state != "open" or self.host != socket.gethostname() or self.pid == os.getpid():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True
+        return datetime.now(UTC) - self.at < timedelta(minutes=10)  # a number is given again to another process
+
+
+class Journal:
+    """What was submitted, in a small SQLite file, or in memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+        The file, readable for its owner alone, since it holds prompts; None keeps it in memory.
+
+    Examples
+    --------
+    >>> journal = Journal(None)
+    >>> noted = Noted("text2img", "w1", "v1", None, "m1", {"seed": 7}, datetime(2026, 1, 1, tzinfo=UTC))
+    >>> journal.begin(noted)
+    >>> journal.taken(noted.id, "r1")
+    >>> [(each.state, each.run_id) for each in journal.all()]
+    [('taken', 'r1')]
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+
+    def begin(self, noted: Noted) -> None:
+        """Write a submit down, before it is sent.
+
+        Raises
+        ------
+        OSError, sqlite3.Error
+            If it cannot be written.
+        """
+        with self._lock, self._open() as connection:
+            connection.execute(
+                "INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    noted.id,
+                    noted.at.isoformat(),
+                    noted.state,
+                    noted.workflow,
+                    noted.workflow_id,
+                    noted.version_id,
+                    noted.deployment_id,
+                    noted.machine_id,
+                    json.dumps(noted.inputs),
+                    noted.since.isoformat(),
+                    json.dumps(sorted(noted.before)),
+                    noted.run_id,
+                    noted.why,
+                    noted.host,
+                    noted.pid,
+                ),
+            )
+
+    def taken(self, id: str, run_id: str) -> None:
+        """Write down the run that came of a submit."""
+        self._set("state = 'taken', run_id = ?, why = NULL WHERE id = ?", run_id, id)
+
+    def refused(self, id: str, why: str) -> None:
+        """Write down that there is no run."""
+        self._set("state = 'refused', why = ? WHERE id = ?", why, id)
+
+    def uncertain(self, id: str, why: str) -> None:
+        """Write down that there may be a run."""
+        self._set("state = 'uncertain', why = ? WHERE id = ?", why, id)
+
+    def lost(self, id: str, why: str) -> None:
+        """Write down that no run ever showed."""
+        self._set("state = 'lost', why = ? WHERE id = ?", why, id)
+
+    def ended(self, run_id: str) -> None:
+        """Write down that a run has ended."""
+        self._set("state = 'ended' WHERE state = 'taken' AND run_id = ?", run_id)
+
+    def all(self, *states: NotedState) -> list[Noted]:
+        """Return what was written down, the oldest first; only those of some states if any are named."""
+        marks = f" WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        with self._lock, self._open() as connection:
+            rows = connection.execute(f"SELECT * FROM submits{marks} ORDER BY at, rowid", states).fetchall()  # noqa: S608
+        return [_noted(row) for row in rows]
+
+    def runs(self) -> frozenset[str]:
+        """Return the ids of all runs that are known here."""
+        with self._lock, self._open() as connection:
+            rows = connection.execute("SELECT run_id FROM submits WHERE run_id IS NOT NULL").fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None and self._pid == os.getpid():
+                connection.close()
+
+    def _set(self, change: str, *values: str) -> None:
+        with self._lock, self._open() as connection:
+            connection.execute(f"UPDATE submits SET {change}", values)  # noqa: S608 - written above, not given
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection, which is a transaction when it is entered."""
+        if self._connection is not None and self._pid == os.getpid():
+            return self._connection
+        if self.path is not None:
+            _make_private(self.path)
+        connection = sqlite3.connect(
+            self.path if self.path is not None else ":memory:", timeout=_PATIENCE, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            with connection:
+                connection.execute(_STATEMENT)
+                connection.execute(
+                    "DELETE FROM submits WHERE at < ? AND state IN ('ended', 'refused', 'lost')",
+                    ((datetime.now(UTC) - _KEPT).isoformat(),),
+                )
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._pid = connection, os.getpid()
+        return connection
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _noted(row: Iterable[Any]) -> Noted:
+    id, at, state, workflow, workflow_id, version_id, deployment_id, machine_id, inputs, since, before, *rest = row
+    run_id, why, host, pid = rest
+    return Noted(
+        workflow=workflow,
+        workflow_id=workflow_id,
+        version_id=version_id,
+        deployment_id=deployment_id,
+        machine_id=machine_id,
+        inputs=json.loads(inputs),
+        since=datetime.fromisoformat(since),
+        before=frozenset(json.loads(before)),
+        id=id,
+        at=datetime.fromisoformat(at),
+        state=state,
+        run_id=run_id,
+        why=why,
+        host=host,
+        pid=pid,
+    )
