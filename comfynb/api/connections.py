@@ -15,8 +15,10 @@ import httpx
 
 from comfynb.api.address import Address
 from comfynb.api.answers import shorten
+from comfynb.api.reachable import refuse_private
 from comfynb.api.routes import Route
 from comfynb.errors import ApiError, TransportError
+from comfynb.rules.sizes import size_words
 
 SLOWEST_DOWNLOAD = 20_000
 """Bytes a second; a file that comes more slowly, after the time that any answer may take, is given up."""
@@ -40,6 +42,10 @@ class Limits:
         Seconds for all tries of a read and the waits between them.
     max_concurrent : int
         Requests under way at once.
+    largest_file : int
+        Bytes of a file that is saved; more of one are not taken.
+    largest_read : int
+        Bytes of a file that is read into memory.
     """
 
     timeout: float = 60.0
@@ -47,6 +53,8 @@ class Limits:
     retries: int = 4
     budget: float = 120.0
     max_concurrent: int = 8
+    largest_file: int = 8 << 30
+    largest_read: int = 512 << 20
     first_wait: float = 0.5
     longest_wait: float = 20.0
 
@@ -105,14 +113,21 @@ def new_client(address: Address, limits: Limits, read_timeout: float) -> httpx.A
 
 
 def file_client(address: Address, limits: Limits) -> httpx.AsyncClient:
-    """Return a client for files that runs made, which may be stored anywhere; it has no key."""
+    """Return a client for files that runs made, which may be stored anywhere on the internet; it has no key."""
+    server = httpx.URL(address.origin).host
+
+    async def check(request: httpx.Request) -> None:
+        # Of every request, and so of every redirect.
+        await refuse_private(request.url.host, server, "An output")
+
     client = new_client(address, limits, limits.timeout)
     client.headers["Accept"] = "*/*"
+    client.event_hooks = {"request": [check]}
     return client
 
 
 async def stream_file(
-    http: httpx.AsyncClient, address: Address, limits: Limits, url: str, what: str
+    http: httpx.AsyncClient, address: Address, limits: Limits, url: str, what: str, most: int
 ) -> AsyncGenerator[tuple[bytes, int, int], None]:
     """Yield the bytes of a file that a run made, from wherever it is stored. The key is not sent along.
 
@@ -128,6 +143,8 @@ async def stream_file(
         As the server gave it.
     what : str
         What it is, for messages.
+    most : int
+        Bytes; a file that has more is not taken.
 
     Yields
     ------
@@ -139,7 +156,7 @@ async def stream_file(
     ApiError
         If it is refused; links of private outputs expire, and the run has to be read again for new ones.
     TransportError
-        If it breaks off, or trickles.
+        If it breaks off, trickles, is too large, or is said to be in a private network by a public server.
     """
     try:
         target = httpx.URL(address.origin).join(url)
@@ -161,7 +178,9 @@ async def stream_file(
                     path=target.path,
                 )
             size = int(length) if (length := response.headers.get("content-length", "")).isdecimal() else 0
-            chunks = response.aiter_bytes()
+            if size > most:
+                raise _too_large(what, target.host, most)
+            chunks, taken = response.aiter_bytes(), 0
             while True:
                 come = response.num_bytes_downloaded
                 # However evenly it trickles, it has to come at a pace; a deadline of its own for each piece, since
@@ -171,6 +190,9 @@ async def stream_file(
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return
+                taken += len(chunk)  # unpacked, which can be a thousand times what comes
+                if taken > most:
+                    raise _too_large(what, target.host, most)
                 yield chunk, response.num_bytes_downloaded, size
     except TimeoutError:
         raise TransportError(f"{what} came too slowly from {target.host}, and was given up.") from None
@@ -178,6 +200,10 @@ async def stream_file(
         raise TransportError(
             f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
         ) from error
+
+
+def _too_large(what: str, host: str, most: int) -> TransportError:
+    return TransportError(f"{what} from {host} has more than {size_words(most)}, so it was not taken.")
 
 
 def transport_error(error: Exception, address: Address, route: Route) -> TransportError:

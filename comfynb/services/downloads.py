@@ -107,7 +107,8 @@ class Downloads:
             If it cannot be fetched.
         """
         async with self._files() as http:
-            return b"".join([chunk async for chunk in self._chunks(file, http)])
+            most = self._client.transport.limits.largest_read
+            return b"".join([chunk async for chunk in self._chunks(file, http, most)])
 
     async def save(self, files: Sequence[ResultFile], folder: Path, moved: Moved | None = None) -> list[Saved]:
         """Save files into a folder, which is made if needed; return what is there, in order.
@@ -150,7 +151,7 @@ class Downloads:
         return file_client(transport.address, transport.limits)
 
     async def _chunks(
-        self, file: ResultFile, http: httpx.AsyncClient, moved: Moved | None = None
+        self, file: ResultFile, http: httpx.AsyncClient, most: int, moved: Moved | None = None
     ) -> AsyncIterator[bytes]:
         name = safe_name(file.filename)
         if file.text is not None:
@@ -166,7 +167,7 @@ class Downloads:
         for last in (False, True):
             begun = False
             try:
-                chunks = stream_file(http, transport.address, transport.limits, file.url or "", what)
+                chunks = stream_file(http, transport.address, transport.limits, file.url or "", what, most)
                 async with aclosing(chunks):
                     async for chunk, come, size in chunks:
                         begun = True
@@ -187,10 +188,10 @@ class Downloads:
     async def _save(self, target: Path, file: ResultFile, http: httpx.AsyncClient, moved: Moved | None) -> Saved:
         # Not by tempfile: its files are for their owner alone, and these are not.
         temporary = target.with_name(f".comfynb-{secrets.token_hex(8)}.part")
-        digest, size = hashlib.sha256(), 0
+        digest, size, most = hashlib.sha256(), 0, self._client.transport.limits.largest_file
         try:
             with temporary.open("xb") as sink:
-                async with aclosing(self._chunks(file, http, moved)) as chunks:  # type: ignore[type-var]
+                async with aclosing(self._chunks(file, http, most, moved)) as chunks:  # type: ignore[type-var]
                     async for chunk in chunks:
                         sink.write(chunk)
                         digest.update(chunk)

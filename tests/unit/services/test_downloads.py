@@ -223,6 +223,33 @@ def test_a_file_that_trickles_is_given_up(tmp_path: Path) -> None:
     assert everything_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_is_larger_than_it_may_be_is_not_taken(tmp_path: Path, packed: bool) -> None:
+    """Whether it says its size or not; what it unpacks to counts, too."""
+    body = gzip.compress(bytes(3_000_000)) if packed else bytes(3_000_000)
+    sent = answer(200, body, "image/png", **({"content_encoding": "gzip"} if packed else {}))
+    with RawServer(lambda _: sent) as server:
+        service = service_for(server.url, limits=Limits(largest_file=2_000_000, largest_read=1_000_000))
+        file = ResultFile("image", "a.png", f"{server.url}/1", None, None, None, None, RUN_ID)
+        with pytest.raises(TransportError, match=r"has more than 2\.0 MB, so it was not taken"):
+            run(service, service.downloads.save([file], tmp_path))
+        with pytest.raises(TransportError, match=r"has more than 1\.0 MB, so it was not taken"):
+            run(service, service.downloads.read(file))
+    assert everything_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+def test_a_public_server_does_not_lead_into_the_own_network(host: str) -> None:
+    """Neither by an address nor by a name: what answers there is nobody else's business."""
+    with RawServer(content) as inner:
+        service = service_for("https://93.184.216.34", limits=QUICK)
+        url = inner.url.replace("127.0.0.1", host)
+        file = ResultFile("image", "a.png", f"{url}/secret", None, None, None, None, RUN_ID)
+        with pytest.raises(TransportError, match="is in a private network, and the server"):
+            run(service, service.downloads.read(file))
+    assert inner.requests == []
+
+
 @pytest.mark.parametrize("name", ["a#1.png", "a?b=1.png", "50%.png", "a b.png", "füchse.png", "a&b;c.png", "a%20b.png"])
 def test_a_name_that_means_something_in_an_address_is_found(tmp_path: Path, name: str) -> None:
     """The server puts names into addresses as they are."""
