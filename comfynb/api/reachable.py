@@ -14,7 +14,7 @@ __all__ = ["is_private", "refuse_private"]
 async def is_private(host: str) -> bool:
     """Whether a host is in a network that is not the internet: this machine, a local network, a cloud's inner services.
 
-    A name is private if any of its addresses is. One that cannot be looked up is not: a proxy looks it up then, or nobody.
+    A name is private if any of its addresses is. One that cannot be looked up is not: a proxy may know it.
 
     Parameters
     ----------
