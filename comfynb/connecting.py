@@ -23,6 +23,7 @@ from comfynb.services.cache import Cache
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.journal import Journal
 from comfynb.services.routing import RulesGiven, RulesSource
+from comfynb.services.spending import SpendGuard
 from comfynb.services.submitting import Submitter
 from comfynb.services.workflows import Times, WorkflowsService
 from comfynb.settings import read_settings
@@ -42,6 +43,8 @@ def connect(
     names: NamesOption = None,
     routing: RulesGiven = None,
     journal: bool | str | Path | None = None,
+    max_runs: int | None = None,
+    max_cost: float | None = None,
     timeout: float = 60.0,
     retries: int = 4,
     cache_ttl: float = 300.0,
@@ -79,6 +82,12 @@ def connect(
         Where each submit is written down before it is sent, so that `ws.resume()` finds runs after a crash: a file, by
         default one in the user's data folder for each server and key. False for none, since it holds prompts. With
         `sandbox=` it is in memory unless a file is named.
+    max_runs : int, optional
+        How many runs this connection may start; the next one is refused with a `SpendLimitError`.
+    max_cost : float, optional
+        How many US dollars its runs may cost before the next one is refused: by the prices of the server, and the
+        seconds that machines were busy. An estimate, and runs that were started go on; a run whose price is not known
+        counts nothing.
     timeout : float
         Seconds for one try of a request; a submit is given 90 more to be answered.
     retries : int
@@ -108,6 +117,10 @@ def connect(
     for name, value in (("retries", retries), ("cache_ttl", cache_ttl), ("machines_ttl", machines_ttl)):
         if not value >= 0:
             raise ConfigurationError(f"{name}={value} must not be negative.")
+    for name, most in (("max_runs", max_runs), ("max_cost", max_cost)):
+        if most is not None and not most >= 0:
+            raise ConfigurationError(f"{name}={most} must not be negative.")
+    guard = SpendGuard(max_runs, max_cost)
     settings = read_settings()
     known_names = NamesInUse(names, settings.names)
     known_names.get()  # before a sandbox is started for nothing
@@ -130,7 +143,10 @@ def connect(
     client = open_client(url, api_key, limits=limits, settings=settings)
     times = Times(cache_ttl, machines_ttl)
     workflows = WorkflowsService(client, Cache(), times, names=known_names, routing=rules)
-    submitter = Submitter(client, journal=_journal(journal, client, in_memory=sandbox is not False))
+    kept = _journal(journal, client, in_memory=sandbox is not False)
+    if kept is None and guard.limits:
+        kept = Journal(None)  # what is counted has to stand somewhere
+    submitter = Submitter(client, journal=kept, guard=guard)
     service = ComfyUIService(
         workflows, submitter=submitter, webhook=webhook if webhook is not None else settings.webhook_url
     )

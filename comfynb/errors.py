@@ -17,6 +17,7 @@
     ├── InputError                  inputs that cannot be sent: all problems, by input name
     ├── ConflictError               a change would replace what stands, and replace=True was not given
     ├── RoutingError                no machine can take the run
+    ├── SpendLimitError             the connection has started or spent as much as it may
     ├── SubmitUncertainError        a submit got no answer, and may have started a run
     ├── WaitTimeout                 waiting ended before the run did
     └── RunError                    the run ended, and not well; carries .run
@@ -56,6 +57,7 @@ __all__ = [
     "RunFailed",
     "RunStalled",
     "RunTimedOut",
+    "SpendLimitError",
     "SubmitUncertainError",
     "TransportError",
     "WaitTimeout",
@@ -206,6 +208,10 @@ class ConflictError(ComfyError):
 
 class RoutingError(ComfyError):
     """No machine can take the run, or the wanted one cannot. Nothing was submitted."""
+
+
+class SpendLimitError(ComfyError):
+    """The connection has started as many runs, or spent as much, as `connect` allows it. Nothing was submitted."""
 
 
 class SubmitUncertainError(ComfyError):

@@ -17,8 +17,8 @@ from comfynb.notices import collecting
 from comfynb.rules.diagnosis import Failure, stall_cause
 from comfynb.rules.naming import display_name
 from comfynb.rules.observing import STALL
-from comfynb.rules.phases import phases
-from comfynb.rules.pricing import price_per_second
+from comfynb.rules.phases import phases, running_seconds
+from comfynb.rules.pricing import estimate, price_per_second
 from comfynb.services.cancelling import CancelResult
 from comfynb.services.prepared import Prepared
 from comfynb.services.results import ResultFile, result_files
@@ -198,9 +198,13 @@ class Tracked:
             return
         self.watch.listeners.remove(self._note_end)
 
+        run = self.model
+        busy = running_seconds(phases(run, self._now(run), state.seen.status)) if run is not None else None
+        cost = estimate(busy, self.price)
+
         def write() -> None:
             with suppress(OSError, sqlite3.Error):  # it is looked at again when it is resumed
-                journal.ended(self.id)
+                journal.ended(self.id, cost)
 
         asyncio.get_running_loop().run_in_executor(None, write)
 

@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from comfynb.services.spending import SpendGuard, Spent
+
 __all__ = ["UNDER_WAY", "Journal", "Noted", "NotedState"]
 
 NotedState: TypeAlias = Literal["open", "uncertain", "taken", "ended", "refused", "lost"]
@@ -35,7 +37,7 @@ _STATEMENT: Final = """
 CREATE TABLE IF NOT EXISTS submits (
     id TEXT PRIMARY KEY, at TEXT NOT NULL, state TEXT NOT NULL, workflow TEXT, workflow_id TEXT, version_id TEXT,
     deployment_id TEXT, machine_id TEXT, inputs TEXT NOT NULL, since TEXT NOT NULL, before TEXT NOT NULL,
-    run_id TEXT, why TEXT, host TEXT NOT NULL, pid INTEGER NOT NULL
+    run_id TEXT, why TEXT, host TEXT NOT NULL, pid INTEGER NOT NULL, connection TEXT NOT NULL, price REAL, cost REAL
 )
 """
 
@@ -64,6 +66,10 @@ class Noted:
         Its run.
     why : str or None
         What went wrong.
+    connection : str
+        Of which connection it is.
+    price : float or None
+        US dollars a second of its machine.
     host, pid
         Whose it is.
     """
@@ -81,6 +87,8 @@ class Noted:
     state: NotedState = "open"
     run_id: str | None = None
     why: str | None = None
+    connection: str = ""
+    price: float | None = None
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
 
@@ -124,17 +132,29 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
 
-    def begin(self, noted: Noted) -> None:
+    def begin(self, noted: Noted, guard: SpendGuard | None = None) -> None:
         """Write a submit down, before it is sent.
+
+        Parameters
+        ----------
+        noted : Noted
+            The submit.
+        guard : SpendGuard, optional
+            What its connection may start; asked in the same transaction, so that two submits at once are counted.
 
         Raises
         ------
+        SpendLimitError
+            If it is too much; it is not written down then.
         OSError, sqlite3.Error
             If it cannot be written.
         """
         with self._lock, self._open() as connection:
+            if guard is not None and guard.limits:
+                connection.execute("BEGIN IMMEDIATE")
+                guard.check(_spent(connection, guard.connection), noted.workflow or "The run")
             connection.execute(
-                "INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (
                     noted.id,
                     noted.at.isoformat(),
@@ -151,6 +171,8 @@ class Journal:
                     noted.why,
                     noted.host,
                     noted.pid,
+                    noted.connection,
+                    noted.price,
                 ),
             )
 
@@ -170,9 +192,14 @@ class Journal:
         """Write down that no run ever showed."""
         self._set("state = 'lost', why = ? WHERE id = ?", why, id)
 
-    def ended(self, run_id: str) -> None:
-        """Write down that a run has ended."""
-        self._set("state = 'ended' WHERE state = 'taken' AND run_id = ?", run_id)
+    def ended(self, run_id: str, cost: float | None = None) -> None:
+        """Write down that a run has ended, and what it cost in US dollars."""
+        self._set("state = 'ended', cost = ? WHERE state = 'taken' AND run_id = ?", cost, run_id)
+
+    def spent(self, connection: str) -> Spent:
+        """Return what a connection has started so far."""
+        with self._lock, self._open() as opened:
+            return _spent(opened, connection)
 
     def all(self, *states: NotedState) -> list[Noted]:
         """Return what was written down, the oldest first; only those of some states if any are named."""
@@ -194,7 +221,7 @@ class Journal:
             if connection is not None and self._pid == os.getpid():
                 connection.close()
 
-    def _set(self, change: str, *values: str) -> None:
+    def _set(self, change: str, *values: str | float | None) -> None:
         with self._lock, self._open() as connection:
             connection.execute(f"UPDATE submits SET {change}", values)  # noqa: S608 - written above, not given
 
@@ -223,6 +250,20 @@ class Journal:
         return connection
 
 
+def _spent(connection: sqlite3.Connection, opened_by: str) -> Spent:
+    rows = connection.execute(
+        "SELECT at, state, price, cost FROM submits WHERE connection = ? AND state NOT IN ('refused', 'lost')",
+        (opened_by,),
+    ).fetchall()
+    now, dollars = datetime.now(UTC), 0.0
+    for at, state, price, cost in rows:
+        if cost is not None:
+            dollars += cost
+        elif price is not None and state != "ended":
+            dollars += price * max(0.0, (now - datetime.fromisoformat(at)).total_seconds())
+    return Spent(len(rows), dollars)
+
+
 def _make_private(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -231,7 +272,7 @@ def _make_private(path: Path) -> None:
 
 def _noted(row: Iterable[Any]) -> Noted:
     id, at, state, workflow, workflow_id, version_id, deployment_id, machine_id, inputs, since, before, *rest = row
-    run_id, why, host, pid = rest
+    run_id, why, host, pid, opened_by, price, _ = rest
     return Noted(
         workflow=workflow,
         workflow_id=workflow_id,
@@ -248,4 +289,6 @@ def _noted(row: Iterable[Any]) -> Noted:
         why=why,
         host=host,
         pid=pid,
+        connection=opened_by,
+        price=price,
     )

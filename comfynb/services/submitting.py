@@ -23,12 +23,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from comfynb.api.client import ComfyDeployClient
-from comfynb.errors import ApiError, ComfyError, SubmitUncertainError, TransportError
+from comfynb.errors import ApiError, ComfyError, SpendLimitError, SubmitUncertainError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.journal import UNDER_WAY, Journal, Noted
 from comfynb.services.prepared import Prepared
+from comfynb.services.spending import SpendGuard
 from comfynb.warnings import JournalWarning, RecoveredSubmitWarning
 
 log = logging.getLogger("comfynb")
@@ -56,6 +57,8 @@ class Submitter:
         Seconds to wait before each search for a run whose submit got no answer.
     journal : Journal, optional
         Where each submit is written down before it is sent.
+    guard : SpendGuard, optional
+        What may be started; counted in the journal.
 
     Attributes
     ----------
@@ -70,10 +73,12 @@ class Submitter:
         client: ComfyDeployClient,
         patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0),
         journal: Journal | None = None,
+        guard: SpendGuard | None = None,
     ) -> None:
         self.client = client
         self.patience = patience
         self.journal = journal
+        self.guard = guard or SpendGuard()
         self._journal_failed = False
         self.known: set[str] = set()
         self.last: Submitted | None = None
@@ -105,6 +110,8 @@ class Submitter:
             If it never left this machine.
         SubmitUncertainError
             If it is not known whether a run exists.
+        SpendLimitError
+            If the connection has started or spent as much as it may.
         """
         prepared.check()
         if self.client.transport.prefix is None:
@@ -112,8 +119,13 @@ class Submitter:
         before = await self._standing(prepared)
         flight = flight or Flight()
         noted = _noted(prepared, before)
+        noted = replace(noted, connection=self.guard.connection)
         UNDER_WAY.add(noted.id)
-        await self._note(lambda journal: journal.begin(noted))
+        try:
+            await self._note(lambda journal: journal.begin(noted, self.guard), needed=self.guard.limits)
+        except SpendLimitError:
+            UNDER_WAY.discard(noted.id)
+            raise
         task = asyncio.ensure_future(self._noting(noted, self._fly(prepared, flight, before)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,7 +161,7 @@ class Submitter:
         await self._note(lambda journal: journal.taken(noted.id, submitted.run_id))
         return submitted
 
-    async def _note(self, write: Callable[[Journal], None]) -> None:
+    async def _note(self, write: Callable[[Journal], None], *, needed: bool = False) -> None:
         journal = self.journal
         if journal is None:
             return
@@ -157,6 +169,11 @@ class Submitter:
             await asyncio.shield(asyncio.to_thread(write, journal))
         except (OSError, sqlite3.Error) as error:
             log.warning("the journal %s cannot be written: %s", journal.path, error)
+            if needed:
+                raise SpendLimitError(
+                    f"Nothing was submitted: what this connection may spend is counted in {str(journal.path)!r}, which "
+                    f"cannot be written ({error})."
+                ) from error
             if not self._journal_failed:
                 self._journal_failed = True
                 notice(
@@ -318,6 +335,7 @@ def _noted(prepared: Prepared, before: _Before) -> Noted:
         inputs=dict(prepared.inputs.send),
         since=before.since,
         before=before.ids,
+        price=prepared.price,
     )
 
 
