@@ -42,6 +42,7 @@ _MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
 _LISTED = 50
 _GLANCE = 10.0
 """Seconds for the look at the run list before a submit."""
+_CALLED_OFF = "called off before anything was sent"
 _OF_MACHINE = "Error creating run"
 """How the server's words begin when it passes on what a machine answered."""
 
@@ -126,6 +127,10 @@ class Submitter:
         except SpendLimitError:
             UNDER_WAY.discard(noted.id)
             raise
+        except asyncio.CancelledError:
+            UNDER_WAY.discard(noted.id)
+            await self._note(lambda journal: journal.refused(noted.id, _CALLED_OFF))
+            raise
         task = asyncio.ensure_future(self._noting(noted, self._fly(prepared, flight, before)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -134,7 +139,7 @@ class Submitter:
         except asyncio.CancelledError:
             if flight.call_off():
                 task.cancel()
-                await self._note(lambda journal: journal.refused(noted.id, "called off before anything was sent"))
+                await self._note(lambda journal: journal.refused(noted.id, _CALLED_OFF))
             else:
                 task.add_done_callback(partial(_log_end, prepared.name))
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -262,3 +263,30 @@ def test_a_submit_of_this_process_is_left_to_it(sandbox: Sandbox, path: Path) ->
             warnings.simplefilter("error", UncertainSubmitWarning)
             ws.resume()
         assert [row["run_id"] for row in ws.pending().to_dict("records")] == [submit.result().id]
+
+
+def test_a_submit_that_is_called_off_while_it_is_written_down_is_not_open(sandbox: Sandbox, path: Path) -> None:
+    """Another process writes just then; nothing was sent, and nothing is left to be looked for."""
+    Journal(path).all()
+
+    async def main() -> None:
+        async with comfynb.connect(sandbox.url, sandbox.api_key, journal=path).aio as ws:
+            await ws.prepare("text2img")
+            before = sandbox.counters.total
+            task = asyncio.ensure_future(ws.submit("text2img"))
+            while sandbox.counters.total == before:  # noqa: ASYNC110 - a server that tells nobody
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.1)
+            task.cancel()
+            await asyncio.sleep(0.05)
+            other.rollback()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            while [each.state for each in Journal(path).all()] != ["refused"]:  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.01)
+
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.run(asyncio.wait_for(main(), 10))
+    other.close()
+    assert sandbox.counters.runs_created == 0
