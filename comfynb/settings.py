@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(None, validation_alias=AliasChoices("WEBHOOK_URL"))
     sandbox: bool = Field(False, validation_alias=AliasChoices("COMFYNB_SANDBOX"))
     names: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_NAMES"))
+    snapshot: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_SNAPSHOT"))
     routing: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_ROUTING"))
 
 

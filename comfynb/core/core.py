@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from comfynb.api.keeping import last_known
 from comfynb.core.objects import Objects
+from comfynb.core.recording import record
 from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
-from comfynb.errors import NotFoundError
+from comfynb.errors import ComfyError, NotFoundError, SubmitUncertainError, TransportError
 from comfynb.face import Face
+from comfynb.notices import notice
 from comfynb.rules.given import given_inputs
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
+from comfynb.services.cache.snapshot import write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.journal import Journal, Noted
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
 from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
+from comfynb.warnings import JournalWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +131,8 @@ class Core:
 
     async def get_run(self, run: Any) -> Run:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
-        return await find_run(self, reference(run, "run"))
+        with last_known():
+            return await find_run(self, reference(run, "run"))
 
     async def pending(self) -> pd.DataFrame:
         """Return the submits of this machine whose runs are not known to have ended, the oldest first.
@@ -149,14 +157,15 @@ class Core:
         journal = self.comfyui.submitter.journal
         if journal is None:
             return pending_frame([])
-        return pending_frame(await asyncio.to_thread(journal.all, "open", "uncertain", "taken"))
+        return pending_frame(await asyncio.to_thread(journal.all, "queued", "open", "uncertain", "taken"))
 
     async def resume(self) -> list[Run]:
         """Find the runs of submits that were cut off, and return handles of all that are not known to have ended.
 
         A crash, a restart of the kernel or a lost answer loses no run: those whose id is not known are looked for in
         the server's run lists, by version, machine, inputs and time. What others started with the same inputs is
-        reported, never claimed. Nothing is submitted.
+        reported, never claimed. Nothing is submitted, but for what ``connect(queue_offline=True)`` kept while the
+        server was away: each of those is submitted now, once.
 
         Returns
         -------
@@ -166,6 +175,8 @@ class Core:
         journal = self.comfyui.submitter.journal
         if journal is None:
             return []
+        for noted in await asyncio.to_thread(journal.all, "queued"):
+            await self._submit_queued(journal, noted)
         await resolve(self.comfyui.client, journal)
         known = [noted.run_id for noted in await asyncio.to_thread(journal.all, "taken") if noted.run_id]
         room = asyncio.Semaphore(8)
@@ -180,12 +191,73 @@ class Core:
 
         return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
 
+    async def _submit_queued(self, journal: Journal, noted: Noted) -> None:
+        """Submit what was kept while the server was away; what it refuses now is told, and kept no longer."""
+        deployed = noted.deployment_id is not None
+        try:
+            prepared = await self.prepare(
+                noted.deployment_id or noted.workflow_id,
+                noted.inputs,
+                version=None if deployed else noted.version_id,
+                machine=None if deployed else noted.machine_id,
+                route=False,
+            )
+            taken = await self.comfyui.submitter.submit(prepared, queued=noted.id)
+        except TransportError:
+            raise  # it is kept, as those after it are
+        except SubmitUncertainError:
+            return  # it is in the journal as such, and looked for next
+        except ComfyError as error:
+            why = str(error)
+            await asyncio.to_thread(journal.refused, noted.id, why)
+            notice(JournalWarning(f"The submit of {noted.workflow} that was kept for later is dropped: {why}"))
+            return
+        self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
+
     # -- itself -------------------------------------------------------------------------------------------------
 
     async def overview(self) -> None:
         """Read what a workspace shows of itself."""
         catalogue = self.catalogue
+        if self.offline:
+            await catalogue.workflows.entry()
+            return
         await together(catalogue.workflows.entry(), catalogue.deployments.entry(), catalogue.machines.entry())
+
+    @property
+    def offline(self) -> bool:
+        """Whether the server must not be asked."""
+        return self.catalogue.client.transport.offline is not None
+
+    async def snapshot(self, path: str | Path, *, runs: int = 50) -> Path:
+        """Write the whole workspace into one file, which ``comfynb.connect(snapshot=path)`` explores without a key.
+
+        Everything that the tables show is read and kept: workflows, their versions and newest runs, deployments,
+        machines, prices. Pictures and other files stay where they are. Keys, tokens and passwords are taken out
+        wherever they are seen, but prompts and names are in it: give it to those who may read them. The file is
+        readable for its owner alone.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file, packed; one that is there is replaced.
+        runs : int
+            The newest runs of each workflow.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OfflineError, TransportError
+            If the server is away.
+        """
+        target = Path(path).expanduser()
+        answers = await record(self, runs=runs)
+        await asyncio.to_thread(write_snapshot, target, str(self.catalogue.client.transport.address), answers)
+        return target
 
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""

@@ -2,107 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import pandas as pd
+from comfynb.frames.table import Column, Dtype, Table
 
 __all__ = ["TABLES", "Column", "Dtype", "Table"]
 
-Dtype: TypeAlias = Literal["str", "datetime64[us, UTC]", "Int64", "Float64", "boolean", "object"]
-"""The types that columns have. "object" is for cells with several things (tuples) and for values of any type."""
-
 _TIME: Final = "datetime64[us, UTC]"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    dtype : str
-        Its pandas type, the same in an empty table.
-    meaning : str
-        What its cells say. What is not known is NA.
-    unit : str
-        Of numbers: "seconds", "rows"; empty where there is none.
-    """
-
-    name: str
-    dtype: Dtype
-    meaning: str
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Table:
-    """One kind of table.
-
-    Parameters
-    ----------
-    kind : str
-        The name of the kind, which also stands in the `attrs` of each such table.
-    columns : tuple of Column
-        In their order.
-    meaning : str
-        What one row is.
-
-    Examples
-    --------
-    >>> TABLES["machines"].names()[:3]
-    ('name', 'id', 'type')
-    """
-
-    kind: str
-    columns: tuple[Column, ...]
-    meaning: str
-
-    def __iter__(self) -> Iterator[Column]:
-        return iter(self.columns)
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the columns, in their order."""
-        return tuple(column.name for column in self.columns)
-
-    def describe(self) -> pd.DataFrame:
-        """Return a table of the columns.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per column: `name`, `dtype`, `unit`, `meaning`, all texts.
-
-        Examples
-        --------
-        >>> list(TABLES["timeline"].describe()["name"])
-        ['at', 'status', 'live_status', 'progress', 'queue_position', 'outputs']
-        """
-        rows = [(column.name, column.dtype, column.unit, column.meaning) for column in self.columns]
-        return pd.DataFrame(rows, columns=["name", "dtype", "unit", "meaning"], dtype="str")
-
-    def __repr__(self) -> str:
-        return self.help_text()
-
-    def help_text(self) -> str:
-        """Return the same as `describe`, as plain text.
-
-        Examples
-        --------
-        >>> print(TABLES["timeline"].help_text().splitlines()[0])
-        timeline: one row per change of a run that was seen, oldest first.
-        """
-        widest = max(len(column.name) for column in self.columns)
-        kinds = max(len(column.dtype) for column in self.columns)
-        lines = [f"{self.kind}: {self.meaning}"]
-        for column in self.columns:
-            unit = f" [{column.unit}]" if column.unit else ""
-            lines.append(f"  {column.name:<{widest}}  {column.dtype:<{kinds}}  {column.meaning}{unit}")
-        return "\n".join(lines)
-
 
 _WORKFLOWS = Table(
     "workflows",
@@ -125,7 +31,11 @@ _PENDING = Table(
     "pending",
     (
         Column("at", _TIME, "when it was submitted, by the clock of this machine"),
-        Column("state", "str", "taken: its run is known; open: it was cut off; uncertain: it may have a run or not"),
+        Column(
+            "state",
+            "str",
+            "taken: its run is known; open: cut off; uncertain: it may have a run or not; queued: kept for ws.resume()",
+        ),
         Column("workflow", "str", "name of the workflow"),
         Column("run_id", "str", "id of its run"),
         Column("inputs", "object", "what was sent, by input name"),
@@ -134,6 +44,20 @@ _PENDING = Table(
         Column("machine_id", "str", "id of the machine that it was sent to"),
     ),
     "one row per submit of this machine whose run is not known to have ended, the oldest first.",
+)
+
+_CACHE = Table(
+    "cache",
+    (
+        Column("name", "str", "what was read"),
+        Column("read", _TIME, "when the server was asked for it"),
+        Column("age", "Float64", "how long ago that is", "seconds"),
+        Column("good_for", "Float64", "how long it is given without asking again", "seconds"),
+        Column("size", "Int64", "of the answers that it was made of", "bytes"),
+        Column("hits", "Int64", "how often it was given without asking"),
+        Column("last_known", "boolean", "whether it is old, since the server is away"),
+    ),
+    "one row per answer that is kept in memory.",
 )
 
 _DEPLOYMENTS = Table(
@@ -439,6 +363,7 @@ TABLES: Final[dict[str, Table]] = {
         _ROUTING_LOAD,
         _TIMELINE,
         _PENDING,
+        _CACHE,
         _EXPLORE,
         _NAMES,
         _STANDARD_NAMES,

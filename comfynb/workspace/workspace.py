@@ -21,6 +21,7 @@ from comfynb.services.flight import Flight
 from comfynb.services.given_files import file_to_upload
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
+from comfynb.workspace.cache import WorkspaceCache
 from comfynb.workspace.facts import workspace_facts
 from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
@@ -77,6 +78,11 @@ class Workspace:
     def routing(self) -> WorkspaceRouting:
         """Where workflows run by the rules: ``ws.routing.table()``, ``ws.routing.route("text2img")``."""
         return WorkspaceRouting(self._core)
+
+    @property
+    def cache(self) -> WorkspaceCache:
+        """What was read and is kept: how much, how old, how often it was used; ``ws.cache.clear()`` forgets it."""
+        return WorkspaceCache(self._core)
 
     def browse(self) -> WorkspaceBrowser:
         """Return a widget over everything: workflows with their versions and runs, deployments, machines.
@@ -295,6 +301,7 @@ class Workspace:
 
     pending = calls(_core, Core.pending)
     resume = calls(_core, Core.resume)
+    snapshot = calls(_core, Core.snapshot)
 
     @property
     def last_run(self) -> Run | None:

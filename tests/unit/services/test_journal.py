@@ -241,7 +241,7 @@ def test_there_can_be_none(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tm
     for key in (sandbox.api_key, sandbox.other_api_key):
         with comfynb.connect(sandbox.url, key) as ws:
             ws.pending()
-    files = list(tmp_path.rglob("*.sqlite"))
+    files = list(tmp_path.rglob("journal/*.sqlite"))
     assert len(files) == 2
     assert all(sandbox.api_key not in file.name for file in files)
     with comfynb.connect(sandbox=sandbox) as ws:

@@ -37,7 +37,7 @@ DOES_NO_IO = {
     "url",
     "workflows_service",
 }
-NAMESPACES = {"names", "routing"}
+NAMESPACES = {"cache", "names", "routing"}
 """They have twins of their own, which `ws.aio` has under the same name."""
 
 
