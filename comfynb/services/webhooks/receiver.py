@@ -43,6 +43,9 @@ OUTCOMES: Final = {
 }
 """What can become of a post, and what is answered; every body of an answer is empty."""
 
+_UNREAD: Final = frozenset({"too large", "too slow", "broken off"})
+"""After these there may be more of a body on its way, which nobody reads."""
+
 
 class Receiver:
     """Takes posts at an address of ours.
@@ -74,6 +77,8 @@ class Receiver:
         self.counts[outcome] += 1
         status = OUTCOMES[outcome]
         headers = [] if status == 204 else [(b"content-length", b"0")]
+        if outcome in _UNREAD:
+            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
