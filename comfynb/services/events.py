@@ -37,7 +37,7 @@ class RunEvents:
     Attributes
     ----------
     silent : bool
-        Whether a run ended and none of its events came.
+        Whether a run ended of which no event came, and none came of another one since.
     """
 
     def __init__(self, ended: Callable[[], object]) -> None:
@@ -51,13 +51,14 @@ class RunEvents:
         self._waiting: dict[str, asyncio.Event] = {}
         self._dropped = -DROPS_APART
         self._drop_due: asyncio.TimerHandle | None = None
-        self.silent = False
+        self.silent = self._said = False
 
     # -- who listens --------------------------------------------------------------------------------------------
 
     def open(self, address: Callable[[], str], stands_for: str | None) -> None:
         """Begin: `address` gives the URL for the server, which stands for the connection's own if that is named."""
-        self._address, self._stands_for, self.silent = address, stands_for, False
+        self._address, self._stands_for = address, stands_for
+        self.silent = self._said = False
 
     def close(self) -> None:
         """End: nobody listens any more."""
@@ -148,7 +149,7 @@ class RunEvents:
     # -- what did not come --------------------------------------------------------------------------------------
 
     async def missed(self, run_id: str, patience: float = GRACE) -> bool:
-        """Whether no event came of a run that has ended; waits for one, and says so of one run only.
+        """Whether no event came of a run that has ended; waits for one. Says so of one run only, since once is enough.
 
         Parameters
         ----------
@@ -157,7 +158,10 @@ class RunEvents:
         patience : float
             Seconds to wait for an event.
         """
-        if self.silent or self._address is None or self._ours.get(run_id, True):
+        if self._address is None or self._ours.get(run_id, True):
+            return False
+        if self._said:
+            asyncio.get_running_loop().call_later(patience, self._note_silence, run_id)
             return False
         first = self._waiting.setdefault(run_id, asyncio.Event())
         try:
@@ -167,7 +171,12 @@ class RunEvents:
             pass
         finally:
             self._waiting.pop(run_id, None)
-        if first.is_set() or self.silent or self._address is None:
+        self._note_silence(run_id)
+        if not self.silent or self._said:
             return False
-        self.silent = True
+        self._said = True
         return True
+
+    def _note_silence(self, run_id: str) -> None:
+        if self._address is not None and not self._ours.get(run_id, True):
+            self.silent = True

@@ -1,7 +1,7 @@
 """How many posts the receiver of webhooks takes, against a bare Starlette route on the same uvicorn.
 
-Run it: `python tests/benchmarks/bench_webhooks.py`. Both are processes of their own on the same core, and whoever posts is
-on another; the bare route reads the body and answers 204. Half as many posts a second is twice the time for as many.
+Run it: `python tests/benchmarks/bench_webhooks.py`. Both are processes of their own on the same core, and whoever posts
+is on another; the bare route reads the body and answers 204. Half as many posts a second is twice the time for as many.
 """
 
 from __future__ import annotations
