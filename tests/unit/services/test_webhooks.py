@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import json
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -349,9 +353,6 @@ def test_a_workspace_that_is_closed_or_forgotten_listens_no_more() -> None:
     ws = comfynb.connect("http://127.0.0.1:9", "some-key", journal=False)
     second = ws.listen()
     del ws
-    import gc
-    import time
-
     deadline = time.monotonic() + 5
     while second.running:
         gc.collect()
@@ -395,6 +396,28 @@ def test_two_workspaces_listen_apart() -> None:
         assert post(mine.address).status_code == post(theirs.address).status_code == 204
         mine.close()
         assert post(theirs.address).status_code == 204
+
+
+KERNEL = """
+import signal
+import comfynb
+
+before = signal.getsignal(signal.SIGINT)
+ws = comfynb.connect(sandbox=True, loop="kernel")
+with ws.listen() as listener:
+    print(signal.getsignal(signal.SIGINT) is before)
+    print(ws.run("text2img", seed=1, webhook=True, progress=False).status, listener.counts["event"] > 0)
+print(listener.running)
+ws.listen()
+ws.close()
+"""
+
+
+def test_on_the_loop_of_the_kernel_it_listens_while_calls_run() -> None:
+    """It leaves Ctrl-C to the kernel. In a process of its own, since nest-asyncio stays for good."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", KERNEL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\nsuccess True\nFalse\n", "")
 
 
 # Behind a proxy
