@@ -59,7 +59,7 @@ def connect(
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
     What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
-    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFY_DEPLOY_WEBHOOK_SECRET`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
     `COMFYNB_ROUTING`, `COMFYNB_SNAPSHOT`.
 
     Parameters
@@ -197,7 +197,7 @@ def connect(
     service = ComfyUIService(
         workflows, submitter=submitter, webhook=webhook if webhook is not None else settings.webhook_url
     )
-    core = Core(service, Face(runner), started)
+    core = Core(service, Face(runner), started, webhook_secret=settings.webhook_secret)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
     weakref.finalize(core, _let_go, runner, workflows, started, submitter.journal)
     return Workspace(core, sandbox=sandbox or None)

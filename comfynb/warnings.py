@@ -13,6 +13,7 @@
     ├── CacheWarning            a cache cannot be read or written; reads go on without it
     ├── JournalWarning          a submit could not be written down; it is sent all the same
     ├── UploadWarning           a file will be uploaded to where others can read it; said once
+    ├── WebhookWarning          no webhook of a run came, or none can; runs are asked for as always
     └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
         └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
 
@@ -40,6 +41,7 @@ __all__ = [
     "UncertainSubmitWarning",
     "UnknownStatusWarning",
     "UploadWarning",
+    "WebhookWarning",
 ]
 
 
@@ -85,6 +87,10 @@ class JournalWarning(ComfyWarning):
 
 class UploadWarning(ComfyWarning):
     """A file will be uploaded, and by default everybody who knows its address can read it; said once a connection."""
+
+
+class WebhookWarning(ComfyWarning):
+    """No webhook of a run came, or none can reach the receiver. Runs are asked for as always; said once a receiver."""
 
 
 class RoutingWarning(ComfyWarning):

@@ -16,6 +16,7 @@ UNIT = Path(__file__).parent / "unit"
 SETTINGS = (
     "COMFY_DEPLOY_API_KEY",
     "COMFY_DEPLOY_API_URL",
+    "COMFY_DEPLOY_WEBHOOK_SECRET",
     "WEBHOOK_URL",
     "COMFYNB_SANDBOX",
     "COMFYNB_NAMES",

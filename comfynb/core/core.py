@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from comfynb.api.keeping import last_known
+from comfynb.bridge import IOThread, Runner
 from comfynb.core.objects import Objects
 from comfynb.core.recording import record
 from comfynb.core.routes import Routes
@@ -28,12 +32,15 @@ from comfynb.services.references import reference
 from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
-from comfynb.warnings import JournalWarning
+from comfynb.warnings import JournalWarning, WebhookWarning
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import SecretStr
 
+    from comfynb.core.listener import Listener
     from comfynb.sandbox import Sandbox
+    from comfynb.services.webhooks.server import Server
 
 
 class Core:
@@ -47,6 +54,8 @@ class Core:
         How calls reach this; the handles that this makes use it, too.
     sandbox : Sandbox, optional
         A server that was started for this, and stops when this is closed.
+    webhook_secret : pydantic.SecretStr, optional
+        What a server that signs its webhooks signs them with.
 
     Attributes
     ----------
@@ -62,7 +71,14 @@ class Core:
         The handle of the run that was submitted last.
     """
 
-    def __init__(self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self,
+        service: ComfyUIService,
+        face: Face,
+        sandbox: Sandbox | None = None,
+        *,
+        webhook_secret: SecretStr | None = None,
+    ) -> None:
         self.comfyui = service
         self.catalogue: WorkflowsService = service.workflows
         self.face = face
@@ -72,6 +88,10 @@ class Core:
         self.live = LiveRuns(self)
         self.last_run: Run | None = None
         self._sandbox = sandbox
+        self._webhook_secret = webhook_secret
+        self._listener: Listener | None = None
+        self._let_go: weakref.finalize[..., Core] | None = None
+        self._opening = asyncio.Lock()
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -124,6 +144,8 @@ class Core:
         def landed(taken: Submitted) -> None:
             self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
             handles.append(self.last_run)
+            if (taken.prepared or prepared).listened:
+                self.comfyui.events.expect(taken.run_id)
 
         flight.landed = landed
         await self.comfyui.submit(prepared, flight, moved)
@@ -204,6 +226,8 @@ class Core:
             )
             taken = await self.comfyui.submitter.submit(prepared, queued=noted.id)
         except TransportError:
+            if noted.id not in {each.id for each in await asyncio.to_thread(journal.all, "queued")}:
+                return  # somebody else has sent it meanwhile
             raise  # it is kept, as those after it are
         except SubmitUncertainError:
             return  # it is in the journal as such, and looked for next
@@ -213,6 +237,96 @@ class Core:
             notice(JournalWarning(f"The submit of {noted.workflow} that was kept for later is dropped: {why}"))
             return
         self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
+
+    # -- webhooks -----------------------------------------------------------------------------------------------
+
+    @property
+    def listener(self) -> Listener | None:
+        """The receiver of webhooks; None while nothing listens."""
+        found = self._listener
+        return found if found is not None and found.running else None
+
+    async def listen(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        public_url: str | None = None,
+        *,
+        secret: str | bytes | None = None,
+        lifetime: float = 7 * 86400.0,
+    ) -> Listener:
+        """Receive webhooks for runs that are submitted with `webhook=True`, so that their changes are seen at once.
+
+        What comes is never believed: it only makes comfynb ask sooner, and asking goes on as always when nothing comes.
+        Asked for again in the same way, the receiver that listens is returned; in another way, it is closed first.
+
+        Parameters
+        ----------
+        host : str
+            Address of this machine to listen at; by default only what is on it can connect, such as a tunnel.
+        port : int
+            Port to listen at; 0 takes a free one.
+        public_url : str, optional
+            How the server reaches it, with the path that a proxy may need; by default `WEBHOOK_URL` or the `webhook=`
+            of `connect`, else host and port.
+        secret : str or bytes, optional
+            What addresses are made with, 16 bytes or more: with the same one, addresses are good across restarts.
+        lifetime : float
+            Seconds for which an address is good, a week by default. Runs may last a day.
+
+        Returns
+        -------
+        Listener
+            It listens until it is closed, or the workspace is.
+
+        Raises
+        ------
+        ConfigurationError
+            If it cannot listen there, or what is given cannot work.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> with ws.listen() as listener:
+        ...     run = ws.run("text2img", prompt="a red fox", webhook=True)
+        >>> run.status, listener.counts["event"] > 0
+        ('success', True)
+        """
+        from comfynb.core.listener import Listener, Listening
+
+        own = self.comfyui.webhook
+        given: Any = secret
+        how = Listening(host, port, public_url if public_url is not None else own, given, lifetime).check()
+        async with self._opening:
+            before = self.listener
+            if before is not None:
+                if before.how == how:
+                    return before
+                await before.aio.close()
+            signed_with = self._webhook_secret
+            listener = Listener(
+                how,
+                self.face,
+                self.comfyui.events,
+                signed_with=signed_with.get_secret_value().encode() if signed_with is not None else None,
+            )
+            await listener.open(own if public_url is None else None)
+            self._listener = listener
+            # Of no use once nobody holds the workspace any more.
+            if self._let_go is not None:
+                self._let_go.detach()
+            self._let_go = weakref.finalize(self, _abandon, self.face.runner, listener.server)
+            self._let_go.atexit = False
+        if _is_loopback(listener.public_url) and not _is_loopback(str(self.catalogue.client.transport.address)):
+            notice(
+                WebhookWarning(
+                    f"The server {self.catalogue.client.transport.address} cannot call {listener.public_url}, which is "
+                    "this machine alone: give ws.listen(public_url=…) the address of a tunnel or a proxy. Until then "
+                    "runs are asked for as always."
+                )
+            )
+        return listener
 
     # -- itself -------------------------------------------------------------------------------------------------
 
@@ -262,9 +376,25 @@ class Core:
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
+        if self._listener is not None:
+            await self._listener.aio.close()
         journal = self.comfyui.submitter.journal
         if journal is not None:
             journal.close()
         await self.catalogue.aclose()
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.stop)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _abandon(runner: Runner, server: Server) -> None:
+    """Stop a receiver whose workspace is gone."""
+    if isinstance(runner, IOThread) and server.running:
+        runner.start(server.stop)

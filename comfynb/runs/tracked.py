@@ -70,7 +70,7 @@ class Tracked:
         self.prepared = prepared
         self.trouble = trouble
         self.state = State()
-        self.watch = Watch(core.comfyui, run_id, self.state)
+        self.watch = Watch(core.comfyui, run_id, self.state, events=core.comfyui.events)
         self.watch.listeners.append(self._note_end)
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None

@@ -36,7 +36,7 @@ def workspace_facts(core: Core, *, sandbox: bool, trouble: str | None) -> Worksp
         broken=len(listed.value.broken) if listed is not None else 0,
         machines=Counter(machine.status or "unknown" for machine in machines.value) if machines is not None else None,
         as_of=datetime.fromtimestamp(min(times), UTC) if times else None,
-        webhook=core.comfyui.webhook,
+        webhook=core.listener.address if core.listener is not None else core.comfyui.webhook,
         routing=_routing(core),
         trouble=trouble,
         away=_away(core),

@@ -222,7 +222,8 @@ class Workspace:
         machine : str, object or row, optional
             Another machine. The server ignores a machine on a deployment's run, so the version is sent there instead.
         webhook : str or bool, optional
-            URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none.
+            URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none. True is the receiver
+            of `ws.listen()`, which makes changes seen at once.
         route : bool, optional
             Whether the routing rules choose the machine. None does so if there are rules and no machine is named, and
             shows the route first; False leaves the run where its deployment is; True insists on rules.
@@ -299,6 +300,7 @@ class Workspace:
         )
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 
+    listen = calls(_core, Core.listen)
     pending = calls(_core, Core.pending)
     resume = calls(_core, Core.resume)
     snapshot = calls(_core, Core.snapshot)

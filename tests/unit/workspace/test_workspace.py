@@ -26,6 +26,7 @@ GRAPH = {"1": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filena
 DOES_NO_IO = {
     "aio",
     "browse",
+    "cache",
     "comfyui_service",
     "facts",
     "form",
