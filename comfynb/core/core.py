@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
 from comfynb.services.resuming import resolve
@@ -53,6 +55,10 @@ class Core:
         Watches the runs that somebody looks at.
     last_run : Run or None
         The handle of the run that was submitted last.
+    listener : object or None
+        The receiver of webhooks, if there is one: it has `running`, `url` and `counts`.
+    metrics : Metrics
+        What is counted.
     """
 
     def __init__(self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None) -> None:
@@ -64,6 +70,12 @@ class Core:
         self.routes = Routes(self.catalogue)
         self.live = LiveRuns(self)
         self.last_run: Run | None = None
+        self.listener: Any = None
+        # The transport holds its hooks, and is held until the core is gone.
+        this = weakref.ref(self)
+        self.metrics = Metrics(lambda: _webhooks(this()))
+        self.catalogue.client.transport.hooks.append(self.metrics.called)
+        self.catalogue.cache.on_result = self.metrics.cached
         self._sandbox = sandbox
 
     # -- runs ---------------------------------------------------------------------------------------------------
@@ -196,3 +208,9 @@ class Core:
         await self.catalogue.aclose()
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.stop)
+
+
+def _webhooks(core: Core | None) -> Mapping[str, int]:
+    """Return how many webhooks came, by what became of them."""
+    counts: Mapping[str, int] = core.listener.counts if core is not None and core.listener is not None else {}
+    return counts
