@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from comfynb.core.health_watch import AlertCallback, HealthWatch
 from comfynb.core.objects import Objects
 from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
 from comfynb.errors import NotFoundError
 from comfynb.face import Face
 from comfynb.rules.given import given_inputs
+from comfynb.rules.health import Finding, HealthLimits, judge
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.health import examine
+from comfynb.services.health_limits import LimitsGiven, LimitsInUse
 from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
@@ -28,6 +33,7 @@ from comfynb.services.workflows import WorkflowsService
 if TYPE_CHECKING:
     import pandas as pd
 
+    from comfynb.frames.health import HealthTable
     from comfynb.sandbox import Sandbox
 
 
@@ -42,6 +48,8 @@ class Core:
         How calls reach this; the handles that this makes use it, too.
     sandbox : Sandbox, optional
         A server that was started for this, and stops when this is closed.
+    simulated : bool
+        Whether the server is a sandbox, which has a time of its own.
 
     Attributes
     ----------
@@ -59,9 +67,13 @@ class Core:
         The receiver of webhooks, if there is one: it has `running`, `url` and `counts`.
     metrics : Metrics
         What is counted.
+    watches : list of HealthWatch
+        The watches over health that go on.
     """
 
-    def __init__(self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None, *, simulated: bool = False
+    ) -> None:
         self.comfyui = service
         self.catalogue: WorkflowsService = service.workflows
         self.face = face
@@ -76,6 +88,8 @@ class Core:
         self.metrics = Metrics(lambda: _webhooks(this()))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         self.catalogue.cache.on_result = self.metrics.cached
+        self.watches: list[HealthWatch] = []
+        self.simulated = simulated
         self._sandbox = sandbox
 
     # -- runs ---------------------------------------------------------------------------------------------------
@@ -192,6 +206,87 @@ class Core:
 
         return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
 
+    # -- how it goes --------------------------------------------------------------------------------------------
+
+    async def health(self, *, config: LimitsGiven = None) -> HealthTable:
+        """Look at how the connection is: server, key, latency, machines, runs, cache, webhooks, clocks, journal.
+
+        A server that is down is a row that says so, and no error. It costs two requests, and up to three more where
+        runs of yours are not known to have ended.
+
+        Parameters
+        ----------
+        config : str, pathlib.Path, mapping or False, optional
+            From where on something is not well: a TOML file, or what one would say; False for the defaults. None looks
+            for ``comfynb-health.toml``, of which ``comfynb health --init`` writes a first one.
+
+        Returns
+        -------
+        HealthTable
+            A DataFrame with one row a check: what was looked at, "ok", "warn" or "bad", what was seen, and what to do;
+            ``comfynb.TABLES["health"].describe()`` tells the columns. It displays itself as a card.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be used.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> ws.health().set_index("check").loc["key", "state"]
+        'ok'
+        """
+        from comfynb.frames.health import health_frame
+
+        findings, _ = await self.findings(LimitsInUse(config).get())
+        return health_frame(findings, source=str(self.catalogue.client.transport.address), as_of=datetime.now(UTC))
+
+    async def findings(self, limits: HealthLimits) -> tuple[tuple[Finding, ...], bool]:
+        """Return what each check finds, and whether the server answered, so that all could be looked at."""
+        facts = await examine(self.comfyui, self.metrics, limits, listener=self.listener, simulated=self.simulated)
+        return judge(facts, limits), facts.reachable
+
+    async def watch_health(
+        self, *, every: float = 30.0, config: LimitsGiven = None, on_alert: AlertCallback | None = None
+    ) -> HealthWatch:
+        """Look at the health again and again, in the background, and tell what changes for the worse or the better.
+
+        The first look is taken before this returns. An alert goes to the logger ``comfynb`` and to `on_alert`, once
+        for each incident, and once when it is over; ``[alerts]`` of the file says after how many looks.
+
+        Parameters
+        ----------
+        every : float
+            Seconds between two looks.
+        config : str, pathlib.Path, mapping or False, optional
+            As `health` takes it; the file is read again when it changes.
+        on_alert : callable, optional
+            Called with each `comfynb.rules.alerting.Alert`, on a thread of its own; what it raises is logged.
+
+        Returns
+        -------
+        HealthWatch
+            It goes on until `stop`, the end of a ``with``, or the end of the workspace.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be used.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> with ws.watch_health(every=60) as watch:
+        ...     watch.last.set_index("check").loc["server", "state"]
+        'ok'
+        """
+        watch = HealthWatch(self, LimitsInUse(config), every, on_alert)
+        await watch.begin()
+        return watch
+
     # -- itself -------------------------------------------------------------------------------------------------
 
     async def overview(self) -> None:
@@ -202,6 +297,8 @@ class Core:
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
+        for watch in list(self.watches):
+            watch.stop()
         journal = self.comfyui.submitter.journal
         if journal is not None:
             journal.close()

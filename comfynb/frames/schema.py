@@ -2,107 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import pandas as pd
+from comfynb.frames.columns import TIME as _TIME
+from comfynb.frames.columns import Column, Dtype, Table
+from comfynb.frames.measured import MEASURED
 
 __all__ = ["TABLES", "Column", "Dtype", "Table"]
-
-Dtype: TypeAlias = Literal["str", "datetime64[us, UTC]", "Int64", "Float64", "boolean", "object"]
-"""The types that columns have. "object" is for cells with several things (tuples) and for values of any type."""
-
-_TIME: Final = "datetime64[us, UTC]"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    dtype : str
-        Its pandas type, the same in an empty table.
-    meaning : str
-        What its cells say. What is not known is NA.
-    unit : str
-        Of numbers: "seconds", "rows"; empty where there is none.
-    """
-
-    name: str
-    dtype: Dtype
-    meaning: str
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Table:
-    """One kind of table.
-
-    Parameters
-    ----------
-    kind : str
-        The name of the kind, which also stands in the `attrs` of each such table.
-    columns : tuple of Column
-        In their order.
-    meaning : str
-        What one row is.
-
-    Examples
-    --------
-    >>> TABLES["machines"].names()[:3]
-    ('name', 'id', 'type')
-    """
-
-    kind: str
-    columns: tuple[Column, ...]
-    meaning: str
-
-    def __iter__(self) -> Iterator[Column]:
-        return iter(self.columns)
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the columns, in their order."""
-        return tuple(column.name for column in self.columns)
-
-    def describe(self) -> pd.DataFrame:
-        """Return a table of the columns.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per column: `name`, `dtype`, `unit`, `meaning`, all texts.
-
-        Examples
-        --------
-        >>> list(TABLES["timeline"].describe()["name"])
-        ['at', 'status', 'live_status', 'progress', 'queue_position', 'outputs']
-        """
-        rows = [(column.name, column.dtype, column.unit, column.meaning) for column in self.columns]
-        return pd.DataFrame(rows, columns=["name", "dtype", "unit", "meaning"], dtype="str")
-
-    def __repr__(self) -> str:
-        return self.help_text()
-
-    def help_text(self) -> str:
-        """Return the same as `describe`, as plain text.
-
-        Examples
-        --------
-        >>> print(TABLES["timeline"].help_text().splitlines()[0])
-        timeline: one row per change of a run that was seen, oldest first.
-        """
-        widest = max(len(column.name) for column in self.columns)
-        kinds = max(len(column.dtype) for column in self.columns)
-        lines = [f"{self.kind}: {self.meaning}"]
-        for column in self.columns:
-            unit = f" [{column.unit}]" if column.unit else ""
-            lines.append(f"  {column.name:<{widest}}  {column.dtype:<{kinds}}  {column.meaning}{unit}")
-        return "\n".join(lines)
-
 
 _WORKFLOWS = Table(
     "workflows",
@@ -421,62 +327,6 @@ _STANDARD_NAMES = Table(
     "one row per workflow, by standard name.",
 )
 
-_METRICS = Table(
-    "metrics",
-    (
-        Column("route", "str", "method and path of the call"),
-        Column("calls", "Int64", "calls that are over, each with all its tries", "calls"),
-        Column("errors", "Int64", "those that ended with a status of 400 or above, or without an answer", "calls"),
-        Column("unanswered", "Int64", "those without an answer", "calls"),
-        Column("retries", "Int64", "how often a call was tried again", "tries"),
-        Column("waited_seconds", "Float64", "between the tries, all calls together", "seconds"),
-        Column("median_seconds", "Float64", "of a call without those waits, as its histogram tells", "seconds"),
-        Column("p95_seconds", "Float64", "the 95th percentile of that", "seconds"),
-        Column("received_bytes", "Int64", "of the answers, all calls together", "bytes"),
-        Column("statuses", "object", 'pairs (status, number of calls), sorted; "none" is no answer'),
-    ),
-    "one row per route that was called, those with most calls first.",
-)
-
-_METRICS_RUNS = Table(
-    "metrics_runs",
-    (
-        Column("name", "str", "name of the workflow"),
-        Column("machine", "str", "name of the machine, or its id where that is not known"),
-        Column("runs", "Int64", "runs that were seen to end", "runs"),
-        Column("succeeded", "Int64", "those that ended well", "runs"),
-        Column("success_rate", "Float64", "the share of those, 0 to 1"),
-        Column("queue_seconds", "Float64", "median wait for a machine; NA on classic machines", "seconds"),
-        Column("cold_start_seconds", "Float64", "median start of the machine, of cold starts only", "seconds"),
-        Column("run_seconds", "Float64", "median of the execution; NA on classic machines", "seconds"),
-        Column("median_seconds", "Float64", "median from creation to end", "seconds"),
-        Column("p95_seconds", "Float64", "the 95th percentile of that", "seconds"),
-        Column("statuses", "object", "pairs (status, number of runs), sorted"),
-    ),
-    "one row per workflow and machine whose runs this connection saw end.",
-)
-
-_METRICS_COUNTS = Table(
-    "metrics_counts",
-    (
-        Column("kind", "str", "cache or webhook"),
-        Column("what", "str", "hit, miss, dropped, …; what became of a webhook"),
-        Column("number", "Int64", "how often", "times"),
-    ),
-    "one row per result of a look into the cache, and per outcome of a webhook.",
-)
-
-_HEALTH = Table(
-    "health",
-    (
-        Column("check", "str", "what was looked at: server, key, latency, requests, machine …, runs, cache, …"),
-        Column("state", "str", "ok, warn or bad"),
-        Column("seen", "str", "what was seen"),
-        Column("advice", "str", "what to do; empty where there is nothing to do"),
-    ),
-    "one row per check.",
-)
-
 TABLES: Final[dict[str, Table]] = {
     table.kind: table
     for table in (
@@ -498,10 +348,7 @@ TABLES: Final[dict[str, Table]] = {
         _EXPLORE,
         _NAMES,
         _STANDARD_NAMES,
-        _METRICS,
-        _METRICS_RUNS,
-        _METRICS_COUNTS,
-        _HEALTH,
+        *MEASURED,
     )
 }
 """Every table, by its kind."""

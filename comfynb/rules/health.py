@@ -232,7 +232,7 @@ def judge(facts: HealthFacts, limits: HealthLimits | None = None) -> tuple[Findi
     --------
     >>> found = judge(HealthFacts("https://host", trouble="nothing answers there"))
     >>> found[0].state, found[0].seen
-    ('bad', 'no answer: nothing answers there')
+    ('bad', 'nothing answers there')
     """
     limits = limits or HealthLimits()
     return (
@@ -252,8 +252,8 @@ def judge(facts: HealthFacts, limits: HealthLimits | None = None) -> tuple[Findi
 
 def _server(facts: HealthFacts) -> Finding:
     if facts.status is None:
-        why = tidy(facts.trouble, 300) or "nothing came"
-        return Finding("server", "bad", f"no answer: {why}", "Check the address, the network, and whether it runs.")
+        why = tidy(facts.trouble, 300).rstrip(".") or "no answer came"
+        return Finding("server", "bad", why, "Check the address, the network, and whether it runs.")
     if facts.status == 429:
         return Finding("server", "warn", "answers 429: too many requests", "Ask less often, or wait for a while.")
     if facts.status >= 500:
@@ -401,7 +401,7 @@ def _journal(facts: HealthFacts) -> Finding:
     if facts.journal is None:
         return Finding("journal", "ok", "switched off")
     count = facts.open_submits
-    waiting = f"{count or 'no'} run{'' if count == 1 else 's'} not known to have ended"
+    waiting = f"{count} run{'' if count == 1 else 's'} not known to have ended" if count else "all its runs have ended"
     return Finding("journal", "ok", f"{tidy(facts.journal, 200)}; {waiting}")
 
 

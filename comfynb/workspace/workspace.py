@@ -22,6 +22,7 @@ from comfynb.services.given_files import file_to_upload
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.facts import workspace_facts
+from comfynb.workspace.metrics import WorkspaceMetrics
 from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 from comfynb.workspace.telling import show_route
@@ -67,6 +68,11 @@ class Workspace:
     def names(self) -> WorkspaceNames:
         """What workflows are called: standard names, comparison with a database, the table of names."""
         return WorkspaceNames(self._core)
+
+    @property
+    def metrics(self) -> WorkspaceMetrics:
+        """What this connection has counted: ``ws.metrics()``, ``ws.metrics(by="runs")``, ``ws.metrics.plot()``."""
+        return WorkspaceMetrics(self._core)
 
     @property
     def aio(self) -> AsyncWorkspace:
@@ -128,6 +134,11 @@ class Workspace:
         from comfynb.widgets.form import open_form
 
         return open_form(self._core, workflow, environment=environment, machine=machine, values=values)
+
+    # -- how it goes --------------------------------------------------------------------------------------------
+
+    health = calls(_core, Core.health)
+    watch_health = calls(_core, Core.watch_health)
 
     # -- tables -------------------------------------------------------------------------------------------------
 
