@@ -8,21 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from comfynb.core.health_watch import AlertCallback, HealthWatch
 from comfynb.core.objects import Objects
 from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
 from comfynb.errors import NotFoundError
 from comfynb.face import Face
 from comfynb.rules.given import given_inputs
-from comfynb.rules.health import Finding, HealthLimits, judge
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
-from comfynb.services.health import examine
-from comfynb.services.health_limits import LimitsGiven, LimitsInUse
 from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
@@ -33,8 +29,11 @@ from comfynb.services.workflows import WorkflowsService
 if TYPE_CHECKING:
     import pandas as pd
 
+    from comfynb.core.health_watch import AlertCallback, HealthWatch
     from comfynb.frames.health import HealthTable
+    from comfynb.rules.health import Finding, HealthLimits
     from comfynb.sandbox import Sandbox
+    from comfynb.services.health_limits import LimitsGiven
 
 
 class Core:
@@ -88,6 +87,7 @@ class Core:
         self.metrics = Metrics(lambda: _webhooks(this()))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         self.catalogue.cache.on_result = self.metrics.cached
+        face.on_notice = self.metrics.noticed
         self.watches: list[HealthWatch] = []
         self.simulated = simulated
         self._sandbox = sandbox
@@ -239,12 +239,16 @@ class Core:
         'ok'
         """
         from comfynb.frames.health import health_frame
+        from comfynb.services.health_limits import LimitsInUse
 
         findings, _ = await self.findings(LimitsInUse(config).get())
         return health_frame(findings, source=str(self.catalogue.client.transport.address), as_of=datetime.now(UTC))
 
     async def findings(self, limits: HealthLimits) -> tuple[tuple[Finding, ...], bool]:
         """Return what each check finds, and whether the server answered, so that all could be looked at."""
+        from comfynb.rules.health import judge
+        from comfynb.services.health import examine
+
         facts = await examine(self.comfyui, self.metrics, limits, listener=self.listener, simulated=self.simulated)
         return judge(facts, limits), facts.reachable
 
@@ -283,6 +287,9 @@ class Core:
         ...     watch.last.set_index("check").loc["server", "state"]
         'ok'
         """
+        from comfynb.core.health_watch import HealthWatch
+        from comfynb.services.health_limits import LimitsInUse
+
         watch = HealthWatch(self, LimitsInUse(config), every, on_alert)
         await watch.begin()
         return watch

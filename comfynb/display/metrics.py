@@ -128,9 +128,9 @@ def plot_bars(bars: Sequence[Bar], what: str) -> Figure:
     right.set_xlabel("seconds")
     right.set_xlim(left=0)
     right.grid(axis="x", alpha=0.3)
-    if shown:
-        left.legend(loc="lower right", fontsize="small")
-        right.legend(loc="lower right", fontsize="small")
+    for axes in (left, right):
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right", fontsize="small")
     plt.close(figure)  # it is shown where it is returned to, and not once more at the end of the cell
     return figure
 

@@ -66,6 +66,8 @@ class HealthLimits:
         Seconds by which the clocks of server and machine differ.
     stale_after : float
         Seconds after which a run that has not ended is stale.
+    forget_after : float
+        Seconds after which nobody waits for it any more: the server never ends some of its rows.
     level : HealthState
         The mildest state that is an incident: "warn" or "bad".
     after, over : int
@@ -82,6 +84,7 @@ class HealthLimits:
     clock_warn: float = 30.0
     clock_bad: float = 300.0
     stale_after: float = 1800.0
+    forget_after: float = 86400.0
     level: HealthState = "bad"
     after: int = 2
     over: int = 2
@@ -121,7 +124,7 @@ class StaleRun:
     workflow : str
         The name of its workflow.
     status : str or None
-        What the server says; None if it does not tell.
+        What the server says.
     age : float
         Seconds since it was made.
     """

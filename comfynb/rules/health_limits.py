@@ -47,7 +47,10 @@ _SETTINGS: Final[Mapping[str, Mapping[str, _Setting]]] = {
     },
     "requests": {"warn": _Setting("requests_warn", *_SHARE), "bad": _Setting("requests_bad", *_SHARE)},
     "clock": {"warn": _Setting("clock_warn", *_SECONDS), "bad": _Setting("clock_bad", *_SECONDS)},
-    "runs": {"stale_after": _Setting("stale_after", *_SECONDS)},
+    "runs": {
+        "stale_after": _Setting("stale_after", *_SECONDS),
+        "forget_after": _Setting("forget_after", *_SECONDS),
+    },
     "alerts": {
         "level": _Setting("level", '"warn" or "bad"', lambda value: value in ("warn", "bad")),
         "after": _Setting("after", *_LOOKS),

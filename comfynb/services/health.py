@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from comfynb.api.answers import Answer
@@ -21,6 +21,7 @@ from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.exploring import ENVIRONMENTS, MACHINE_STATUSES, MACHINE_TYPES
 from comfynb.services.journal import Noted
 from comfynb.services.metrics import Metrics
+from comfynb.warnings import ComfyWarning
 
 __all__ = ["examine"]
 
@@ -61,14 +62,17 @@ async def examine(
     book = await _read_journal(service)
     runs: list[ListedRun] = []
     runs_trouble = ""
+    told: list[ComfyWarning] = []
     if reachable:
         try:
             async with asyncio.timeout(PATIENCE):
-                with collecting([]):
+                with collecting(told):
                     machines = await service.workflows.get_machines(refresh=True)
                     runs = await _recent_runs(service, book.noted)
         except (ComfyError, TimeoutError) as error:
             runs_trouble = tidy(error, 200) or f"no answer within {PATIENCE:g} s"
+    for warning in told:
+        metrics.noticed(warning)
     failed, calls = metrics.recent()
     cache = Counter({what: number for kind, what, number in metrics.counts() if kind == "cache"})
     return HealthFacts(
@@ -80,7 +84,7 @@ async def examine(
         failed=failed,
         calls=calls,
         machines=_machines(service, machines) if machines is not None else None,
-        stale=_stale(runs, book.noted, transport.server_now(), limits.stale_after),
+        stale=_stale(runs, book.noted, transport.server_now(), limits),
         unresolved=sum(noted.state in ("open", "uncertain") and not noted.under_way for noted in book.noted),
         runs_trouble=runs_trouble,
         entries=len(service.workflows.cache),
@@ -155,20 +159,16 @@ async def _recent_runs(service: ComfyUIService, noted: list[Noted]) -> list[List
     return [run for runs in await asyncio.gather(*lists) for run in runs]
 
 
-def _stale(runs: list[ListedRun], noted: list[Noted], now: datetime, after: float) -> list[StaleRun]:
-    """Return the runs that ought to have ended, the oldest first: by the server's lists, else by the journal."""
+def _stale(runs: list[ListedRun], noted: list[Noted], now: datetime, limits: HealthLimits) -> list[StaleRun]:
+    """Return the runs that ought to have ended, the oldest first."""
     names = {each.workflow_id: each.workflow for each in noted}
     found = []
     for run in runs:
         if run.created_at is not None and not is_terminal(run.status):
             age = (now - run.created_at).total_seconds()
-            found.append(StaleRun(run.id, names.get(run.workflow_id) or "a workflow", run.status, age))
-    listed = {run.id for run in runs}
-    for each in noted:
-        if each.state == "taken" and each.run_id and each.run_id not in listed:
-            age = (datetime.now(UTC) - each.at).total_seconds()
-            found.append(StaleRun(each.run_id, each.workflow or "a workflow", None, age))
-    return sorted((run for run in found if run.age >= after), key=lambda run: (-run.age, run.id))[:_MOST_STALE]
+            if limits.stale_after <= age < limits.forget_after:
+                found.append(StaleRun(run.id, names.get(run.workflow_id) or "a workflow", run.status, age))
+    return sorted(found, key=lambda run: (-run.age, run.id))[:_MOST_STALE]
 
 
 def _drift(service: ComfyUIService, machines: list[Machine], runs: list[ListedRun]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from comfynb.api.transport import Call
 from comfynb.services.metrics.figures import EndedRun, RouteFigures, RunFigures
+from comfynb.warnings import SchemaDriftWarning
 
 if TYPE_CHECKING:
     from comfynb.services.metrics.meters import Meters
@@ -75,6 +76,11 @@ class Metrics:
         if what not in self._words:
             with self._lock:
                 _keep(self._words, what, _MOST_WORDS)
+
+    def noticed(self, warning: Warning) -> None:
+        """Keep in mind what a warning says of the server's answers."""
+        if isinstance(warning, SchemaDriftWarning):
+            self.unknown(str(warning).rstrip("."))
 
     def _add(self, event: Call | EndedRun | str) -> None:
         self._events.append(event)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -21,6 +22,7 @@ import comfynb
 from comfynb.rules.alerting import Alert
 from comfynb.sandbox import Sandbox
 from comfynb.services.journal import Noted
+from comfynb.warnings import SchemaDriftWarning, UnknownStatusWarning
 
 AT_ONCE = {"alerts": {"after": 1, "over": 1, "ignore": ["machine office-box"]}}
 """The sandbox has a machine that is in an error state."""
@@ -112,9 +114,8 @@ def test_a_clock_that_is_off_and_fields_that_are_news_are_rows() -> None:
     """By the date of the answers, and by what they have in them."""
     late = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
     rows = [{"id": "m1", "name": "gpu", "status": "hatching", "brand_new": 1}]
-    with RawServer(lambda _: json_answer(rows, date=late)) as server:
-        with comfynb.connect(server.url, KEY, journal=False) as ws:
-            table = ws.health()
+    with RawServer(lambda _: json_answer(rows, date=late)) as server, comfynb.connect(server.url, KEY) as ws:
+        table = ws.health()
     assert state(table, "clock") == "bad"
     assert "60 min ahead of" in seen(table, "clock")
     assert state(table, "version drift") == "warn"
@@ -122,10 +123,25 @@ def test_a_clock_that_is_off_and_fields_that_are_news_are_rows() -> None:
     assert "'hatching'" in seen(table, "version drift")
 
 
+def test_values_of_another_type_are_drift() -> None:
+    """Those that a table shows as missing, with a warning, and those that only the look at the health met."""
+    rows = [{"id": "m1", "name": "gpu", "status": "ready", "gpu": {"not": "a name"}}]
+    for first in (True, False):
+        with RawServer(lambda _: json_answer(rows)) as server, comfynb.connect(server.url, KEY, journal=False) as ws:
+            if first:
+                with pytest.warns(SchemaDriftWarning):
+                    ws.machines()
+            table = ws.health()
+        assert state(table, "version drift") == "warn"
+        assert "Machine.gpu" in seen(table, "version drift") or "values" in seen(table, "version drift")
+
+
 def test_a_run_status_that_is_not_known_is_drift(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
     """Of the connection that saw it."""
     sandbox.knobs.change(unknown_status=True, speed=20.0)
-    ws.run("text2img", prompt="a red fox", seed=7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownStatusWarning)
+        ws.run("text2img", prompt="a red fox", seed=7)
     assert "'warming-up'" in seen(ws.health(), "version drift")
 
 
@@ -134,11 +150,13 @@ def test_runs_that_do_not_end_are_stale(ws: comfynb.Workspace, sandbox: Sandbox)
     sandbox.knobs.change(stuck_next=1)
     run = ws.submit("text2img", prompt="a red fox", seed=7)
     assert state(ws.health(), "runs") == "ok"
-    sandbox.advance(7200)
+    sandbox.advance(8000)
     table = ws.health()
     assert state(table, "runs") == "warn"
     assert f"text2img {run.id} (running" in seen(table, "runs")
-    assert state(ws.health(config={"runs": {"stale_after": 86400}}), "runs") == "ok"
+    assert state(ws.health(config={"runs": {"stale_after": 80000}}), "runs") == "ok"
+    sandbox.advance(86400)
+    assert state(ws.health(), "runs") == "ok"
 
 
 def test_submits_that_were_cut_off_are_told(ws: comfynb.Workspace) -> None:

@@ -69,7 +69,7 @@ def test_both_plots_can_be_drawn(ws: comfynb.Workspace) -> None:
 
 def test_other_words_are_refused(ws: comfynb.Workspace) -> None:
     """With those that there are."""
-    with pytest.raises(comfynb.InputError, match="routes.*runs.*counts"):
+    with pytest.raises(comfynb.InputError, match='it is "routes", "runs" or "counts"'):
         ws.metrics(by="weather")  # type: ignore[arg-type]
     with pytest.raises(comfynb.InputError, match="cannot be plotted"):
         ws.metrics.plot(by="counts")  # type: ignore[arg-type]
