@@ -41,7 +41,7 @@ class Face:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.on_notice: Callable[[ComfyWarning], object] = lambda _: None
+        self.on_notice: Callable[[ComfyWarning], object] = _ignore
 
     def read(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Serve from the cache in this thread if that is enough, else go where the connections live."""
@@ -160,6 +160,10 @@ class Twin:
 
     def __repr__(self) -> str:
         return f"<{self._name}.aio: {', '.join(sorted(self._twins))}>"
+
+
+def _ignore(_: ComfyWarning) -> None:
+    return
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core.objects import Objects
@@ -83,8 +84,7 @@ class Core:
         self.last_run: Run | None = None
         self.listener: Any = None
         # The transport holds its hooks, and is held until the core is gone.
-        this = weakref.ref(self)
-        self.metrics = Metrics(lambda: _webhooks(this()))
+        self.metrics = Metrics(partial(_webhooks, weakref.ref(self)))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         self.catalogue.cache.on_result = self.metrics.cached
         face.on_notice = self.metrics.noticed
@@ -314,7 +314,8 @@ class Core:
             await asyncio.to_thread(self._sandbox.stop)
 
 
-def _webhooks(core: Core | None) -> Mapping[str, int]:
+def _webhooks(of: weakref.ref[Core]) -> Mapping[str, int]:
     """Return how many webhooks came, by what became of them."""
+    core = of()
     counts: Mapping[str, int] = core.listener.counts if core is not None and core.listener is not None else {}
     return counts

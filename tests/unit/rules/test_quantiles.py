@@ -43,6 +43,12 @@ def test_nothing_counted_has_no_quantile(buckets: list[tuple[float, float]]) -> 
     assert quantile(0.5, buckets) is None
 
 
+def test_values_are_taken_as_evenly_spread_within_a_bucket() -> None:
+    """As Prometheus does."""
+    assert quantile(0.75, [(1.0, 2), (2.0, 4), (inf, 4)]) == 1.5
+    assert quantile(0.25, [(1.0, 2), (2.0, 4), (inf, 4)]) == 0.5
+
+
 def test_what_is_above_the_last_bound_counts_as_that() -> None:
     """Since nothing more is known of it."""
     assert quantile(0.9, counted([400.0, 500.0])) == 5.0

@@ -41,6 +41,8 @@ def test_calls_are_told_by_route_with_their_errors_and_seconds() -> None:
     assert first.statuses == (("200", 2), ("503", 1), ("none", 1))
     assert first.median is not None
     assert 0.01 <= first.median <= 0.02
+    assert first.p95 is not None
+    assert first.p95 <= 0.02
     assert (second.calls, second.errors) == (1, 1)
     assert metrics.recent() == (2, 5)
     assert [round(each, 6) for each in metrics.latencies()["GET /machines"]] == [0.015, 0.015]

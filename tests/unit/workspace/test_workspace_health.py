@@ -294,6 +294,16 @@ def test_a_watch_looks_by_itself_until_it_is_stopped(ws: comfynb.Workspace, sand
     assert "no longer" in repr(watch)
 
 
+def test_a_watch_that_is_stopped_waits_for_no_turn(ws: comfynb.Workspace) -> None:
+    """It ends at once, however far the next look is away."""
+    watch = ws.watch_health(every=3600)
+    task = watch._task
+    assert task is not None
+    watch.stop()
+    ws.machines(refresh=True)  # its turn on the I/O thread comes after the end of the watch
+    assert task.cancelled()
+
+
 def test_closing_the_workspace_ends_its_watches(sandbox: Sandbox) -> None:
     """Nothing asks a server through connections that are closed."""
     ws = comfynb.connect(sandbox=sandbox)
