@@ -311,8 +311,8 @@ def _requests(facts: HealthFacts, limits: HealthLimits) -> Finding:
         return Finding("requests", "ok", "none so far")
     share = facts.failed / facts.calls
     state: HealthState = "bad" if share >= limits.requests_bad else "warn" if share >= limits.requests_warn else "ok"
-    if facts.calls < _FEW_CALLS and state == "bad":
-        state = "warn"
+    if facts.calls < _FEW_CALLS:
+        state = "warn" if state == "bad" else "ok"
     seen = f"{facts.failed or 'none'} of the last {facts.calls} failed"
     return Finding("requests", state, seen, "ws.metrics() says which, and how." if state != "ok" else "")
 

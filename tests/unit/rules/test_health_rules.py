@@ -45,6 +45,7 @@ def test_all_is_well_with_what_is_well() -> None:
         ("requests", {"failed": 6, "calls": 50}, "warn", "6 of the last 50"),
         ("requests", {"failed": 30, "calls": 50}, "bad", "30 of the last 50"),
         ("requests", {"failed": 2, "calls": 2}, "warn", "2 of the last 2"),
+        ("requests", {"failed": 1, "calls": 5}, "ok", "1 of the last 5"),
         ("machines", {"machines": None}, "warn", "could not be read"),
         ("machines", {"machines": ()}, "warn", "there are none"),
         ("runs", {"stale": (StaleRun("r1", "text2img", "running", 7500.0),)}, "warn", "text2img r1 (running, 2 h)"),
