@@ -84,9 +84,8 @@ class Core:
         self.last_run: Run | None = None
         self.listener: Any = None
         # The transport holds its hooks, and is held until the core is gone.
-        self.metrics = Metrics(partial(_webhooks, weakref.ref(self)))
+        self.metrics = Metrics(partial(_webhooks, weakref.ref(self)), partial(getattr, self.catalogue.cache, "counts"))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
-        self.catalogue.cache.on_result = self.metrics.cached
         face.on_notice = self.metrics.noticed
         self.watches: list[HealthWatch] = []
         self.simulated = simulated

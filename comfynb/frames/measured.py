@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from comfynb.frames.columns import Column, Table
+from comfynb.frames.table import Column, Table
 
 __all__ = ["MEASURED"]
 
@@ -47,7 +47,7 @@ _METRICS_COUNTS = Table(
     "metrics_counts",
     (
         Column("kind", "str", "cache or webhook"),
-        Column("what", "str", "hit, miss, dropped, …; what became of a webhook"),
+        Column("what", "str", "hit, miss, …; what became of a webhook"),
         Column("number", "Int64", "how often", "times"),
     ),
     "one row per result of a look into the cache, and per outcome of a webhook.",

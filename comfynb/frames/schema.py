@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from comfynb.frames.columns import TIME as _TIME
-from comfynb.frames.columns import Column, Dtype, Table
 from comfynb.frames.measured import MEASURED
+from comfynb.frames.table import Column, Dtype, Table
 
 __all__ = ["TABLES", "Column", "Dtype", "Table"]
+
+_TIME: Final = "datetime64[us, UTC]"
 
 _WORKFLOWS = Table(
     "workflows",

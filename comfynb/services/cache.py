@@ -71,7 +71,7 @@ class Cache:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._dropped: dict[str, int] = {}
         self._numbers = count(1)
-        self.on_result: Callable[[str], None] | None = None
+        self.counts = dict.fromkeys(("hit", "miss"), 0)
 
     def peek(self, key: str) -> Entry[Any] | None:
         """Return what is kept and still good, or None."""
@@ -103,11 +103,11 @@ class Cache:
             Fetch even when something is kept.
         """
         if not refresh and (entry := self.peek(key)) is not None:
-            self._tell("hit")
+            self.counts["hit"] += 1
             return entry
         if no_network.get():
             raise NeedsNetwork(key)
-        self._tell("miss")
+        self.counts["miss"] += 1
         asked = (key, asyncio.get_running_loop())
         with self._lock:
             flight = None if refresh else self._fetching.get(asked)
@@ -154,15 +154,10 @@ class Cache:
             gone = [key for key, entry in kept if entry and (not tags or entry.tags.intersection(tags))]
             for key in gone:
                 self._entries.pop(key, None)
-                self._tell("dropped")
             # Who asks from now on must not be given what was asked for before.
             for asked in [a for a, f in self._fetching.items() if not tags or f.tags.intersection(tags)]:
                 del self._fetching[asked]
         return len(gone)
-
-    def _tell(self, result: str) -> None:
-        if self.on_result is not None:
-            self.on_result(result)
 
     async def end(self) -> None:
         """Cancel the fetches of this event loop that are under way, so that none opens a connection any more."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from comfynb.api.answers import Answer
 from comfynb.api.models import ListedRun, Machine, unknown_fields
 from comfynb.api.transport import Call, Transport
-from comfynb.errors import ComfyError, TransportError
+from comfynb.errors import ComfyError
 from comfynb.notices import collecting
 from comfynb.rules.health import HealthFacts, HealthLimits, MachineSeen, StaleRun
 from comfynb.rules.status import KNOWN, is_terminal
@@ -88,7 +88,7 @@ async def examine(
         unresolved=sum(noted.state in ("open", "uncertain") and not noted.under_way for noted in book.noted),
         runs_trouble=runs_trouble,
         entries=len(service.workflows.cache),
-        hits=cache["hit"],
+        hits=cache.total() - cache["miss"],
         misses=cache["miss"],
         listening=bool(listener.running) if listener is not None else None,
         webhooks=dict(listener.counts) if listener is not None else {},
@@ -111,7 +111,7 @@ async def _ask(transport: Transport, metrics: Metrics) -> tuple[Answer | None, s
         try:
             async with asyncio.timeout(PATIENCE):
                 answer, seconds = await transport.probe(below + _QUERY)
-        except TransportError as error:
+        except ComfyError as error:
             metrics.called(Call(_ROUTE, None, 0.0, 0, 0))
             return None, str(error)
         except TimeoutError:

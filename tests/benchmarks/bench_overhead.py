@@ -28,7 +28,6 @@ def measure() -> list[Figure]:
             ws = comfynb.connect(sandbox.url, sandbox.api_key, journal=journal)
             if not counted:
                 ws.workflows_service.client.transport.hooks.clear()
-                ws.workflows_service.cache.on_result = None
 
             async def main() -> None:
                 async with ws.aio as aio:

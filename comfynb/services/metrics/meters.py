@@ -67,9 +67,11 @@ class Meters:
     ----------
     webhooks : callable
         Returns how many webhooks came, by what became of them.
+    cache : callable
+        Returns how many looks into the cache there were, by what they brought.
     """
 
-    def __init__(self, webhooks: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, webhooks: Callable[[], Mapping[str, int]], cache: Callable[[], Mapping[str, int]]) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
 
         registry = self.registry = CollectorRegistry(auto_describe=False)
@@ -92,7 +94,6 @@ class Meters:
         self._retries = counter("retries", "Tries after the first one.", "route")
         self._waited = counter("waited_seconds", "Seconds between tries, and for a limit of the rate.", "route")
         self._received = counter("received_bytes", "Bytes of answers.", "route")
-        self._cache = counter("cache_results", "Looks into the cache, and entries that were dropped.", "result")
         self._runs = counter("runs", "Runs that were seen to end.", *of_run, "status")
         self._parts = {
             "queue": of_runs("queue", "Seconds that a run waited for a machine."),
@@ -100,9 +101,10 @@ class Meters:
             "running": of_runs("running", "Seconds that a run executed."),
             "total": of_runs("total", "Seconds from the creation of a run to its end."),
         }
-        self._webhooks = webhooks
-        registry.register(_Webhooks(webhooks))
-        self._routes, self._statuses, self._results, self._places = Few(), Few(), Few(), Few()
+        self._webhooks, self._cache = webhooks, cache
+        registry.register(_CountedElsewhere("webhooks", "Webhooks, by what became of them.", "outcome", webhooks))
+        registry.register(_CountedElsewhere("cache_results", "Looks into the cache.", "result", cache))
+        self._routes, self._statuses, self._places = Few(), Few(), Few()
 
     # -- what goes in -------------------------------------------------------------------------------------------
 
@@ -115,10 +117,6 @@ class Meters:
         for meter, amount in ((self._retries, call.retries), (self._waited, call.waited), (self._received, call.size)):
             if amount > 0:
                 meter.labels(route).inc(amount)
-
-    def cache(self, result: str) -> None:
-        """Count a look into the cache."""
-        self._cache.labels(*self._results(result)).inc()
 
     def run(self, run: EndedRun) -> None:
         """Count a run that has ended."""
@@ -185,25 +183,27 @@ class Meters:
 
     def counts(self) -> list[tuple[str, str, int]]:
         """Return kind, what, and how many, of all that is neither a call nor a run."""
-        cache = sorted((labels["result"], int(value)) for labels, value in _samples(self._cache, "_total"))
-        webhooks = sorted(self._webhooks().items())
-        return [*(("cache", *each) for each in cache), *(("webhook", *each) for each in webhooks)]
+        kinds = (("cache", self._cache()), ("webhook", self._webhooks()))
+        return [(kind, *each) for kind, counts in kinds for each in sorted(counts.items())]
 
 
-class _Webhooks:
-    """Lets the registry ask the receiver, which counts by itself."""
+class _CountedElsewhere:
+    """Lets the registry ask whoever counts by itself: the cache, and the receiver of webhooks."""
 
-    def __init__(self, counts: Callable[[], Mapping[str, int]]) -> None:
-        self._counts = counts
+    def __init__(self, name: str, help: str, label: str, counts: Callable[[], Mapping[str, int]]) -> None:
+        self._name, self._help, self._label, self._counts = name, help, label, counts
         self._few = Few()
 
     def collect(self) -> Iterable[Any]:
         """Return the counts at this moment."""
         from prometheus_client.core import CounterMetricFamily
 
-        family = CounterMetricFamily("comfynb_webhooks", "Webhooks, by what became of them.", labels=("outcome",))
-        for outcome, number in sorted(self._counts().items()):
-            family.add_metric(self._few(outcome), number)
+        family = CounterMetricFamily(f"comfynb_{self._name}", self._help, labels=(self._label,))
+        totals: dict[tuple[str, ...], int] = defaultdict(int)
+        for what, number in sorted(self._counts().items()):
+            totals[self._few(what)] += number
+        for labels, number in totals.items():
+            family.add_metric(labels, number)
         yield family
 
 

@@ -34,6 +34,8 @@ class Metrics:
     ----------
     webhooks : callable, optional
         Returns how many webhooks came, by what became of them.
+    cache : callable, optional
+        Returns how many looks into the cache there were, by what they brought.
 
     Examples
     --------
@@ -43,9 +45,11 @@ class Metrics:
     [('GET /machines', 1, 0)]
     """
 
-    def __init__(self, webhooks: Callable[[], Mapping[str, int]] = dict) -> None:
-        self._events: deque[Call | EndedRun | str] = deque()
-        self._webhooks = webhooks
+    def __init__(
+        self, webhooks: Callable[[], Mapping[str, int]] = dict, cache: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        self._events: deque[Call | EndedRun] = deque()
+        self._counted_elsewhere = webhooks, cache
         self._lock = threading.Lock()
         self._made: Meters | None = None
         self._latencies: dict[str, deque[float]] = {}
@@ -58,10 +62,6 @@ class Metrics:
     def called(self, call: Call) -> None:
         """Count a call; a hook of the transport."""
         self._add(call)
-
-    def cached(self, result: str) -> None:
-        """Count what a look into the cache brought: "hit", "miss", …; a hook of the cache."""
-        self._add(result)
 
     def ended(self, run_id: str, run: EndedRun) -> None:
         """Count a run that was seen to end, once, however many handles of it there are."""
@@ -82,7 +82,7 @@ class Metrics:
         if isinstance(warning, SchemaDriftWarning):
             self.unknown(str(warning).rstrip("."))
 
-    def _add(self, event: Call | EndedRun | str) -> None:
+    def _add(self, event: Call | EndedRun) -> None:
         self._events.append(event)
         if len(self._events) >= _KEPT:
             self._meters()
@@ -144,14 +144,12 @@ class Metrics:
             if self._made is None:
                 from comfynb.services.metrics.meters import Meters
 
-                self._made = Meters(self._webhooks)
+                self._made = Meters(*self._counted_elsewhere)
             for _ in range(len(self._events)):
                 event = self._events.popleft()
                 if isinstance(event, Call):
                     self._made.call(event)
                     self._note(event)
-                elif isinstance(event, str):
-                    self._made.cache(event)
                 else:
                     self._made.run(event)
             return self._made

@@ -64,22 +64,22 @@ def test_retries_and_waits_come_from_the_transport() -> None:
     assert KEY not in metrics.text()
 
 
-def test_looks_into_the_cache_are_counted() -> None:
-    """Hits, misses, and entries that were dropped."""
-    cache, metrics = Cache(), Metrics()
-    cache.on_result = metrics.cached
+def test_looks_into_the_cache_are_those_that_it_counts() -> None:
+    """At the moment at which somebody looks."""
+    cache = Cache()
+    metrics = Metrics(cache=lambda: cache.counts)
 
     async def main() -> None:
         async def fetch() -> int:
             return 1
 
         for _ in range(3):
-            await cache.get("key", fetch, ttl=60.0, tags=["tag"])
-        cache.drop("tag")
-        cache.drop("tag")
+            await cache.get("key", fetch, ttl=60.0)
 
     asyncio.run(main())
-    assert metrics.counts() == [("cache", "dropped", 1), ("cache", "hit", 2), ("cache", "miss", 1)]
+    counts = {what: number for kind, what, number in metrics.counts() if kind == "cache" and number}
+    assert counts == {"hit": 2, "miss": 1}
+    assert series(metrics.text())["comfynb_cache_results_total", "hit"] == 2
 
 
 def test_a_run_is_counted_once_however_often_its_end_is_told() -> None:
@@ -97,12 +97,11 @@ def test_a_run_is_counted_once_however_often_its_end_is_told() -> None:
 
 def test_labels_stay_few_and_short_whatever_things_are_called() -> None:
     """Names come from other people: beyond two hundred they are one."""
-    metrics = Metrics()
+    metrics = Metrics(lambda: {f"outcome {number}": 1 for number in range(1000)})
     for number in range(1000):
         name = f"<script>\x1b[31m{number}" + "x" * 10_000
         metrics.ended(f"r{number}", EndedRun(name, f"gpu-{number}", f"s{number}", total=1.0))
         metrics.called(Call(f"GET /{number}", number, 0.1, 0, 1))
-        metrics.cached(f"result {number}")
         metrics.unknown(f"the run status {number}")
     assert len(metrics.runs()) == 201
     assert metrics.runs()[-1].workflow == "other" or any(row.workflow == "other" for row in metrics.runs())
@@ -110,6 +109,7 @@ def test_labels_stay_few_and_short_whatever_things_are_called() -> None:
     assert len(metrics.routes()) == 201
     assert len(metrics.unknowns()) == 100
     text = metrics.text()
+    assert series(text)["comfynb_webhooks_total", "other"] == 800
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) < 400
 
@@ -121,14 +121,12 @@ def test_nothing_is_lost_when_many_threads_count_and_look() -> None:
     def count(number: int) -> None:
         for _ in range(500):
             metrics.called(Call("GET /machines", 200, 0.1, 0, 1))
-            metrics.cached("hit")
         metrics.routes()
         metrics.ended(f"r{number % 4}", EndedRun("w", "m", "success"))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(8)))
     assert [row.calls for row in metrics.routes()] == [4000]
-    assert metrics.counts() == [("cache", "hit", 4000)]
     assert [row.runs for row in metrics.runs()] == [4]
 
 

@@ -1,20 +1,17 @@
-"""What a table says of itself: its columns, their types and what they mean."""
+"""What a table is declared by: its columns, their types and what they mean."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import pandas as pd
 
-__all__ = ["TIME", "Column", "Dtype", "Table"]
+__all__ = ["Column", "Dtype", "Table"]
 
 Dtype: TypeAlias = Literal["str", "datetime64[us, UTC]", "Int64", "Float64", "boolean", "object"]
 """The types that columns have. "object" is for cells with several things (tuples) and for values of any type."""
-
-TIME: Final = "datetime64[us, UTC]"
-"""The type of times."""
 
 
 @dataclass(frozen=True, slots=True)
