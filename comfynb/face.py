@@ -32,10 +32,16 @@ class Face:
     ----------
     runner : Runner
         Where coroutines run.
+
+    Attributes
+    ----------
+    on_notice : callable
+        Told of each warning before it is shown, where the call was made.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
+        self.on_notice: Callable[[ComfyWarning], object] = _ignore
 
     def read(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Serve from the cache in this thread if that is enough, else go where the connections live."""
@@ -47,7 +53,7 @@ class Face:
     def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run it and show what it wanted to tell, here."""
         told: list[ComfyWarning] = []
-        with _shown(told):
+        with _shown(told, self.on_notice):
             return self.runner.run(_telling(function, told))
 
     async def aread(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -60,7 +66,7 @@ class Face:
     async def acall(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do as `call` does, awaited."""
         told: list[ComfyWarning] = []
-        with _shown(told):
+        with _shown(told, self.on_notice):
             return await self.runner.arun(_telling(function, told))
 
     def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
@@ -156,14 +162,22 @@ class Twin:
         return f"<{self._name}.aio: {', '.join(sorted(self._twins))}>"
 
 
+def _ignore(_: ComfyWarning) -> None:
+    return
+
+
 @contextmanager
-def _shown(told: list[ComfyWarning]) -> Iterator[None]:
+def _shown(told: list[ComfyWarning], noted: Callable[[ComfyWarning], object]) -> Iterator[None]:
     """Show what is told while this is entered, when it ends; what a result lacks is of no interest without one."""
     try:
         yield
     except BaseException:
+        for warning in told:
+            noted(warning)
         show([warning for warning in told if not isinstance(warning, PartialResultWarning)])
         raise
+    for warning in told:
+        noted(warning)
     show(told)
 
 

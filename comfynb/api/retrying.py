@@ -28,7 +28,12 @@ class _TryAgain(Exception):
 
 
 async def retried(
-    once: Callable[[], Awaitable[Answer]], *, route: Route, limits: Limits, now: Callable[[], datetime]
+    once: Callable[[], Awaitable[Answer]],
+    *,
+    route: Route,
+    limits: Limits,
+    now: Callable[[], datetime],
+    waiting: Callable[[float], object] = lambda _: None,
 ) -> Answer:
     """Call `once` until its answer is worth returning, with full jitter between the tries.
 
@@ -42,6 +47,8 @@ async def retried(
         How often and how long.
     now : callable
         The server's time, for a `Retry-After` that is a date.
+    waiting : callable
+        Told the seconds of each wait, before it begins.
 
     Returns
     -------
@@ -70,6 +77,7 @@ async def retried(
 
     def tell(state: Any) -> None:
         fault = state.outcome.exception()
+        waiting(state.upcoming_sleep)
         why = str(fault.answer.status) if fault.answer is not None else "no answer"
         log.info("waiting %.1f s (%s) before %s is tried again", state.upcoming_sleep, why, route)
 

@@ -61,6 +61,8 @@ class Call:
         How often it was tried again.
     size : int
         Bytes of the answer's body.
+    waited : float
+        Seconds of those that were spent between the tries.
     """
 
     route: str
@@ -68,6 +70,7 @@ class Call:
     seconds: float
     retries: int
     size: int
+    waited: float = 0.0
 
 
 @dataclass(slots=True)
@@ -132,6 +135,11 @@ class Transport:
     def server_now(self) -> datetime:
         """Return the server's time as far as its answers told it, else this machine's."""
         return datetime.now(UTC) + (self._clock_offset or timedelta())
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the server's clock is ahead of this machine's; None before the first answer with a date."""
+        return self._clock_offset.total_seconds() if self._clock_offset is not None else None
 
     @property
     def server_seen(self) -> datetime | None:
@@ -283,6 +291,7 @@ class Transport:
 
     async def _counted(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
         begun, tries, answer = time.perf_counter(), [0], None
+        waits: list[float] = []
         try:
 
             async def once() -> Answer:
@@ -290,7 +299,7 @@ class Transport:
                 return await self._once(route, path, arguments)
 
             if route.kind is Kind.READ:
-                answer = await retried(once, route=route, limits=self.limits, now=self.server_now)
+                answer = await retried(once, route=route, limits=self.limits, now=self.server_now, waiting=waits.append)
             else:
                 answer = await once()
             return answer
@@ -301,6 +310,7 @@ class Transport:
                 seconds=time.perf_counter() - begun,
                 retries=max(0, tries[0] - 1),
                 size=len(answer.content) if answer else 0,
+                waited=sum(waits),
             )
             log.debug("%s %s in %.3f s, %d retries", call.route, call.status, call.seconds, call.retries)
             for hook in self.hooks:

@@ -8,7 +8,7 @@ import warnings
 import typer
 
 from comfynb import __version__
-from comfynb.cli import api, catalog, demo, lab, names, routes, routing_test, sandbox, show, voila, workflow
+from comfynb.cli import api, catalog, demo, health, lab, names, routes, routing_test, sandbox, show, voila, workflow
 from comfynb.errors import ComfyError, ConfigurationError, InputError
 from comfynb.rules.text import tidy
 from comfynb.warnings import ComfyWarning
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("api")(api.api)
+app.command("health")(health.health)
 app.command("catalog")(catalog.catalog)
 app.command("workflow")(workflow.workflow)
 app.command("names")(names.names)

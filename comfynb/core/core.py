@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import weakref
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,8 +17,8 @@ from comfynb.bridge import IOThread, Runner
 from comfynb.core.objects import Objects
 from comfynb.core.recording import record
 from comfynb.core.routes import Routes
+from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
-from comfynb.errors import ComfyError, NotFoundError, SubmitUncertainError, TransportError
 from comfynb.face import Face
 from comfynb.notices import notice
 from comfynb.rules.given import given_inputs
@@ -26,20 +28,22 @@ from comfynb.services.cache import together
 from comfynb.services.cache.snapshot import write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
-from comfynb.services.journal import Journal, Noted
+from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
-from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
-from comfynb.warnings import JournalWarning, WebhookWarning
+from comfynb.warnings import WebhookWarning
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pydantic import SecretStr
 
+    from comfynb.core.health_watch import AlertCallback, HealthWatch
     from comfynb.core.listener import Listener
+    from comfynb.frames.health import HealthTable
+    from comfynb.rules.health import Finding, HealthLimits
     from comfynb.sandbox import Sandbox
+    from comfynb.services.health_limits import LimitsGiven
     from comfynb.services.webhooks.server import Server
 
 
@@ -56,6 +60,8 @@ class Core:
         A server that was started for this, and stops when this is closed.
     webhook_secret : pydantic.SecretStr, optional
         What a server that signs its webhooks signs them with.
+    simulated : bool
+        Whether the server is a sandbox, which has a time of its own.
 
     Attributes
     ----------
@@ -65,10 +71,16 @@ class Core:
         What singular nouns read.
     routes : Routes
         What `ws.routing` reads.
+    submits : Submits
+        What `ws.pending()` and `ws.resume()` read and do.
     live : LiveRuns
         Watches the runs that somebody looks at.
     last_run : Run or None
         The handle of the run that was submitted last.
+    metrics : Metrics
+        What is counted.
+    watches : list of HealthWatch
+        The watches over health that go on.
     """
 
     def __init__(
@@ -78,6 +90,7 @@ class Core:
         sandbox: Sandbox | None = None,
         *,
         webhook_secret: SecretStr | None = None,
+        simulated: bool = False,
     ) -> None:
         self.comfyui = service
         self.catalogue: WorkflowsService = service.workflows
@@ -85,9 +98,16 @@ class Core:
         self.tables = Tables(service)
         self.objects = Objects(self.catalogue)
         self.routes = Routes(self.catalogue)
+        self.submits = Submits(self)
         self.live = LiveRuns(self)
         self.last_run: Run | None = None
         self._sandbox = sandbox
+        # The transport holds its hooks, and is held until the core is gone.
+        self.metrics = Metrics(partial(_webhooks, weakref.ref(self)), partial(getattr, self.catalogue.cache, "counts"))
+        self.catalogue.client.transport.hooks.append(self.metrics.called)
+        face.on_notice = self.metrics.noticed
+        self.watches: list[HealthWatch] = []
+        self.simulated = simulated
         self._webhook_secret = webhook_secret
         self._listener: Listener | None = None
         self._let_go: weakref.finalize[..., Core] | None = None
@@ -155,88 +175,6 @@ class Core:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
         with last_known():
             return await find_run(self, reference(run, "run"))
-
-    async def pending(self) -> pd.DataFrame:
-        """Return the submits of this machine whose runs are not known to have ended, the oldest first.
-
-        Every submit is written down before it is sent, so this has those of kernels that are gone, too.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a submit; ``comfynb.TABLES["pending"].describe()`` tells the columns.
-
-        Examples
-        --------
-        >>> import comfynb
-        >>> ws = comfynb.connect(sandbox=True)
-        >>> run = ws.run("text2img", prompt="a red fox")
-        >>> len(ws.pending())
-        0
-        """
-        from comfynb.frames.pending import pending_frame
-
-        journal = self.comfyui.submitter.journal
-        if journal is None:
-            return pending_frame([])
-        return pending_frame(await asyncio.to_thread(journal.all, "queued", "open", "uncertain", "taken"))
-
-    async def resume(self) -> list[Run]:
-        """Find the runs of submits that were cut off, and return handles of all that are not known to have ended.
-
-        A crash, a restart of the kernel or a lost answer loses no run: those whose id is not known are looked for in
-        the server's run lists, by version, machine, inputs and time. What others started with the same inputs is
-        reported, never claimed. Nothing is submitted, but for what ``connect(queue_offline=True)`` kept while the
-        server was away: each of those is submitted now, once.
-
-        Returns
-        -------
-        list of Run
-            Each was looked at once. ``[run.wait(check=False) for run in ws.resume()]`` waits for them.
-        """
-        journal = self.comfyui.submitter.journal
-        if journal is None:
-            return []
-        for noted in await asyncio.to_thread(journal.all, "queued"):
-            await self._submit_queued(journal, noted)
-        await resolve(self.comfyui.client, journal)
-        known = [noted.run_id for noted in await asyncio.to_thread(journal.all, "taken") if noted.run_id]
-        room = asyncio.Semaphore(8)
-
-        async def found(run_id: str) -> Run | None:
-            async with room:
-                try:
-                    return await find_run(self, run_id)
-                except NotFoundError:
-                    await asyncio.to_thread(journal.ended, run_id)  # it was deleted
-                    return None
-
-        return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
-
-    async def _submit_queued(self, journal: Journal, noted: Noted) -> None:
-        """Submit what was kept while the server was away; what it refuses now is told, and kept no longer."""
-        deployed = noted.deployment_id is not None
-        try:
-            prepared = await self.prepare(
-                noted.deployment_id or noted.workflow_id,
-                noted.inputs,
-                version=None if deployed else noted.version_id,
-                machine=None if deployed else noted.machine_id,
-                route=False,
-            )
-            taken = await self.comfyui.submitter.submit(prepared, queued=noted.id)
-        except TransportError:
-            if noted.id not in {each.id for each in await asyncio.to_thread(journal.all, "queued")}:
-                return  # somebody else has sent it meanwhile
-            raise  # it is kept, as those after it are
-        except SubmitUncertainError:
-            return  # it is in the journal as such, and looked for next
-        except ComfyError as error:
-            why = str(error)
-            await asyncio.to_thread(journal.refused, noted.id, why)
-            notice(JournalWarning(f"The submit of {noted.workflow} that was kept for later is dropped: {why}"))
-            return
-        self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
 
     # -- webhooks -----------------------------------------------------------------------------------------------
 
@@ -328,6 +266,94 @@ class Core:
             )
         return listener
 
+    # -- how it goes --------------------------------------------------------------------------------------------
+
+    async def health(self, *, config: LimitsGiven = None) -> HealthTable:
+        """Look at how the connection is: server, key, latency, machines, runs, cache, webhooks, clocks, journal.
+
+        A server that is down is a row that says so, and no error. It costs two requests, and up to three more where
+        runs of yours are not known to have ended.
+
+        Parameters
+        ----------
+        config : str, pathlib.Path, mapping or False, optional
+            From where on something is not well: a TOML file, or what one would say; False for the defaults. None looks
+            for ``comfynb-health.toml``, of which ``comfynb health --init`` writes a first one.
+
+        Returns
+        -------
+        HealthTable
+            A DataFrame with one row a check: what was looked at, "ok", "warn" or "bad", what was seen, and what to do;
+            ``comfynb.TABLES["health"].describe()`` tells the columns. It displays itself as a card.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be used.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> ws.health().set_index("check").loc["key", "state"]
+        'ok'
+        """
+        from comfynb.frames.health import health_frame
+        from comfynb.services.health_limits import LimitsInUse
+
+        findings, _ = await self.findings(LimitsInUse(config).get())
+        return health_frame(findings, source=str(self.catalogue.client.transport.address), as_of=datetime.now(UTC))
+
+    async def findings(self, limits: HealthLimits) -> tuple[tuple[Finding, ...], bool]:
+        """Return what each check finds, and whether the server answered, so that all could be looked at."""
+        from comfynb.rules.health import judge
+        from comfynb.services.health import examine
+
+        facts = await examine(self.comfyui, self.metrics, limits, listener=self.listener, simulated=self.simulated)
+        return judge(facts, limits), facts.reachable
+
+    async def watch_health(
+        self, *, every: float = 30.0, config: LimitsGiven = None, on_alert: AlertCallback | None = None
+    ) -> HealthWatch:
+        """Look at the health again and again, in the background, and tell what changes for the worse or the better.
+
+        The first look is taken before this returns. An alert goes to the logger ``comfynb`` and to `on_alert`, once
+        for each incident, and once when it is over; ``[alerts]`` of the file says after how many looks.
+
+        Parameters
+        ----------
+        every : float
+            Seconds between two looks.
+        config : str, pathlib.Path, mapping or False, optional
+            As `health` takes it; the file is read again when it changes.
+        on_alert : callable, optional
+            Called with each `comfynb.rules.alerting.Alert`, on a thread of its own; what it raises is logged.
+
+        Returns
+        -------
+        HealthWatch
+            It goes on until `stop`, the end of a ``with``, or the end of the workspace.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be used.
+
+        Examples
+        --------
+        >>> import comfynb
+        >>> ws = comfynb.connect(sandbox=True)
+        >>> with ws.watch_health(every=60) as watch:
+        ...     watch.last.set_index("check").loc["server", "state"]
+        'ok'
+        """
+        from comfynb.core.health_watch import HealthWatch
+        from comfynb.services.health_limits import LimitsInUse
+
+        watch = HealthWatch(self, LimitsInUse(config), every, on_alert)
+        await watch.begin()
+        return watch
+
     # -- itself -------------------------------------------------------------------------------------------------
 
     async def overview(self) -> None:
@@ -376,6 +402,8 @@ class Core:
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
+        for watch in list(self.watches):
+            watch.stop()
         if self._listener is not None:
             await self._listener.aio.close()
         journal = self.comfyui.submitter.journal
@@ -398,3 +426,10 @@ def _abandon(runner: Runner, server: Server) -> None:
     """Stop a receiver whose workspace is gone."""
     if isinstance(runner, IOThread) and server.running:
         runner.start(server.stop)
+
+
+def _webhooks(of: weakref.ref[Core]) -> Mapping[str, int]:
+    """Return how many webhooks came, by what became of them."""
+    core = of()
+    counts: Mapping[str, int] = core.listener.counts if core is not None and core.listener is not None else {}
+    return counts

@@ -6,8 +6,10 @@ from comfynb.frames.cache import cache_frame
 from comfynb.frames.catalog import catalog_frame, catalog_runs_frame
 from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
+from comfynb.frames.health import HealthTable, health_frame
 from comfynb.frames.inputs import inputs_frame
 from comfynb.frames.machines import machines_frame
+from comfynb.frames.metrics import metrics_counts_frame, metrics_frame, metrics_runs_frame
 from comfynb.frames.names import names_frame, standard_names_frame
 from comfynb.frames.outputs import outputs_frame
 from comfynb.frames.pending import pending_frame
@@ -22,15 +24,20 @@ from comfynb.frames.workflows import workflows_frame
 __all__ = [
     "TABLES",
     "Column",
+    "HealthTable",
     "Table",
     "cache_frame",
     "catalog_frame",
     "catalog_runs_frame",
     "deployments_frame",
     "explore_frame",
+    "health_frame",
     "inputs_frame",
     "load_frame",
     "machines_frame",
+    "metrics_counts_frame",
+    "metrics_frame",
+    "metrics_runs_frame",
     "names_frame",
     "outputs_frame",
     "pending_frame",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from comfynb.frames.measured import MEASURED
 from comfynb.frames.table import Column, Dtype, Table
 
 __all__ = ["TABLES", "Column", "Dtype", "Table"]
@@ -367,6 +368,7 @@ TABLES: Final[dict[str, Table]] = {
         _EXPLORE,
         _NAMES,
         _STANDARD_NAMES,
+        *MEASURED,
     )
 }
 """Every table, by its kind."""

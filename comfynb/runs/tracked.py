@@ -19,7 +19,9 @@ from comfynb.rules.naming import display_name
 from comfynb.rules.observing import STALL
 from comfynb.rules.phases import phases, running_seconds
 from comfynb.rules.pricing import estimate, price_per_second
+from comfynb.rules.status import KNOWN
 from comfynb.services.cancelling import CancelResult
+from comfynb.services.metrics import EndedRun
 from comfynb.services.prepared import Prepared
 from comfynb.services.results import ResultFile, result_files
 from comfynb.services.watching import State, Watch
@@ -71,7 +73,7 @@ class Tracked:
         self.trouble = trouble
         self.state = State()
         self.watch = Watch(core.comfyui, run_id, self.state, events=core.comfyui.events)
-        self.watch.listeners.append(self._note_end)
+        self.watch.listeners += [self._note_end, self._count]
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None
         self.saved: dict[tuple[str | None, str, str | None], Path] = {}
@@ -200,13 +202,38 @@ class Tracked:
 
         run = self.model
         busy = running_seconds(phases(run, self._now(run), state.seen.status)) if run is not None else None
-        cost = estimate(busy, self.price)
+        cost, run_id = estimate(busy, self.price), self.id
 
+        # It holds the workspace no longer than anybody else does.
         def write() -> None:
             with suppress(OSError, sqlite3.Error):  # it is looked at again when it is resumed
-                journal.ended(self.id, cost)
+                journal.ended(run_id, cost)
 
         asyncio.get_running_loop().run_in_executor(None, write)
+
+    def _count(self, state: State) -> None:
+        """Tell the metrics of its end, once, if that was seen from here; and of what is not known of its statuses."""
+        run, metrics = self.model, self.core.metrics
+        if run is not None and run.status is not None and run.status not in KNOWN:
+            metrics.unknown(f"the run status {run.status!r}")
+        if not state.ended:
+            return
+        self.watch.listeners.remove(self._count)
+        if run is None or (self.prepared is None and len(state.seen.changes) < 2):
+            return  # it had ended long before it was looked at
+        took = {phase.name: phase.seconds for phase in phases(run, self._now(run), state.seen.status)}
+        metrics.ended(
+            self.id,
+            EndedRun(
+                workflow=self.name,
+                machine=self.machine or "not known",
+                status=state.seen.status,
+                queue=took.get("queued"),
+                cold_start=took.get("cold start"),
+                running=took.get("running"),
+                total=run.duration if run.duration is not None and run.duration >= 0 else None,
+            ),
+        )
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
 from comfynb.core.objects import Objects
+from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.errors import ComfyError
@@ -23,6 +24,7 @@ from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
 from comfynb.workspace.cache import WorkspaceCache
 from comfynb.workspace.facts import workspace_facts
+from comfynb.workspace.metrics import WorkspaceMetrics
 from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 from comfynb.workspace.telling import show_route
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 
 def _core(ws: Workspace) -> Core:
     return ws._core
+
+
+def _submits(ws: Workspace) -> Submits:
+    return ws._core.submits
 
 
 def _tables(ws: Workspace) -> Tables:
@@ -68,6 +74,11 @@ class Workspace:
     def names(self) -> WorkspaceNames:
         """What workflows are called: standard names, comparison with a database, the table of names."""
         return WorkspaceNames(self._core)
+
+    @property
+    def metrics(self) -> WorkspaceMetrics:
+        """What this connection has counted: ``ws.metrics()``, ``ws.metrics(by="runs")``, ``ws.metrics.plot()``."""
+        return WorkspaceMetrics(self._core)
 
     @property
     def aio(self) -> AsyncWorkspace:
@@ -134,6 +145,11 @@ class Workspace:
         from comfynb.widgets.form import open_form
 
         return open_form(self._core, workflow, environment=environment, machine=machine, values=values)
+
+    # -- how it goes --------------------------------------------------------------------------------------------
+
+    health = calls(_core, Core.health)
+    watch_health = calls(_core, Core.watch_health)
 
     # -- tables -------------------------------------------------------------------------------------------------
 
@@ -301,8 +317,8 @@ class Workspace:
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 
     listen = calls(_core, Core.listen)
-    pending = calls(_core, Core.pending)
-    resume = calls(_core, Core.resume)
+    pending = calls(_submits, Submits.pending)
+    resume = calls(_submits, Submits.resume)
     snapshot = calls(_core, Core.snapshot)
 
     @property

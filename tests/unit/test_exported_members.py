@@ -32,6 +32,7 @@ HEAVY = (
     "nest_asyncio",
     "rapidfuzz",
     "tomlkit",
+    "prometheus_client",
     "comfynb.sandbox",
     "comfynb.cli",
 )

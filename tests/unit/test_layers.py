@@ -30,6 +30,8 @@ ONLY_IN = {
     "rapidfuzz": set(),
     "starlette": set(),
     "tomlkit": set(),
+    "prometheus_client": set(),
+    "matplotlib": set(),
 }
 """Where a framework may be imported when a module is; elsewhere it is imported when it is needed, if at all."""
 

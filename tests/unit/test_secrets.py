@@ -67,6 +67,12 @@ LOOKS: tuple[Look, ...] = (
     lambda ws: ws.facts(),
     lambda ws: ws._core,
     lambda ws: ws.url,
+    lambda ws: ws.health(),
+    lambda ws: ws.watch_health(every=3600),
+    lambda ws: ws.metrics,
+    lambda ws: ws.metrics(),
+    lambda ws: ws.metrics(by="runs"),
+    lambda ws: ws.metrics.text(),
 )
 
 FEW: tuple[Look, ...] = (
@@ -75,6 +81,7 @@ FEW: tuple[Look, ...] = (
     lambda ws: ws.run("text2img", prompt="x"),
     lambda ws: ws.get_run("00000000-0000-4000-8000-000000000000"),
     lambda ws: ws.upload(b"x", "x.png"),
+    lambda ws: ws.health(),
 )
 """What meets all kinds of requests, for servers that answer none of them well."""
 

@@ -12,12 +12,16 @@ import pytest
 
 from comfynb.api import models
 from comfynb.display.explanation import Explanation
+from comfynb.display.health import Incident, WatchFacts, health_html, health_text, watch_html, watch_text
+from comfynb.display.metrics import metrics_html, metrics_text
 from comfynb.display.runs import RunFacts, run_html, run_text
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.objects import Deployment, Machine, WorkflowObject
 from comfynb.rules.diagnosis import Failure
+from comfynb.rules.health import Finding
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.validation import MergedInputs
+from comfynb.services.metrics import RouteFigures, RunFigures
 from comfynb.services.prepared import Prepared
 
 WHEN = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -179,6 +183,17 @@ def everything(text: str) -> dict[str, tuple[str, str]]:
     why = Explanation.of(
         run_id=text, name=text, status="failed", stage=text, failure=failure, hint=text, outputs=2, trouble=text
     )
+    found = [
+        Finding(text, "bad", text, text),
+        Finding(f"machine {text}", "warn", text, text),
+        Finding(text, "ok", text),
+    ]
+    incidents = [Incident(text, "bad", text, text, WHEN), Incident(text, "warn", text, text, WHEN, WHEN)]
+    watch = WatchFacts(found, text, True, 30.0, WHEN, incidents, text)
+    counted = (
+        [RouteFigures(text, 3, 1, 1, 2, 0.5, 0.1, 2.0, 512, ((text, 3),))],
+        [RunFigures(text, text, 3, (("success", 2), (text, 1)), 1.0, None, 3.0, 4.0, 5.0)],
+    )
     objects = {
         "workflow": WorkflowObject.build(owner, [version], [deployment], [machine], version),
         "deployment": Deployment.build(deployment, version, definitions(text), [owner], [machine]),
@@ -191,4 +206,7 @@ def everything(text: str) -> dict[str, tuple[str, str]]:
         **{kind: (repr(thing), thing._repr_html_()) for kind, thing in objects.items()},
         "run": (run_text(run), run_html(run)),
         "workspace": (workspace_text(space), workspace_html(space)),
+        "health": (health_text(found, text), health_html(found, text)),
+        "watch": (watch_text(watch), watch_html(watch)),
+        "metrics": (metrics_text(*counted), metrics_html(*counted)),
     }

@@ -13,9 +13,13 @@ from comfynb.frames import (
     catalog_runs_frame,
     deployments_frame,
     explore_frame,
+    health_frame,
     inputs_frame,
     load_frame,
     machines_frame,
+    metrics_counts_frame,
+    metrics_frame,
+    metrics_runs_frame,
     names_frame,
     outputs_frame,
     pending_frame,
@@ -50,7 +54,18 @@ EMPTY = {
     "rule_problems": lambda: rule_problems_frame([]),
     "routing_plan": lambda: plan_frame_of([]),
     "routing_load": lambda: load_frame([]),
+    "metrics": lambda: metrics_frame([]),
+    "metrics_runs": lambda: metrics_runs_frame([]),
+    "metrics_counts": lambda: metrics_counts_frame([]),
+    "health": lambda: health_frame([]),
 }
+
+
+NAMELESS = (
+    *("timeline", "pending", "explore", "rule_problems", "routing_plan", "routing_load"),
+    *("metrics", "metrics_counts", "health"),
+)
+"""Tables whose rows have no name."""
 
 
 def test_every_table_has_a_function() -> None:
@@ -74,10 +89,7 @@ def test_each_column_is_declared_once_and_explained(table: Table) -> None:
     names = table.names()
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in table)
-    assert (
-        table.kind in ("timeline", "pending", "explore", "rule_problems", "routing_plan", "routing_load")
-        or names[0] == "name"
-    )
+    assert table.kind in NAMELESS or names[0] == "name"
     assert "id" not in names or names[1] == "id"
 
 

@@ -31,6 +31,7 @@ DOES_NO_IO = {
     "facts",
     "form",
     "last_run",
+    "metrics",
     "names",
     "reload",
     "routing",

@@ -1,0 +1,50 @@
+"""What the journal and the metrics cost together: 1,000 requests with both against as many with neither.
+
+Run it: `python tests/benchmarks/bench_overhead.py`. Each submit is two requests on loopback: the look at the run list,
+and the submit itself; the file is on disk, as it is for a user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from figures import Figure, medians, show, timed
+
+import comfynb
+from comfynb.sandbox import Sandbox
+
+LIMIT = 1.10
+SUBMITS = 500
+"""A thousand requests."""
+
+
+def measure() -> list[Figure]:
+    """Submit with both and with neither, in turns, on one sandbox; what was counted is looked at, too."""
+    with TemporaryDirectory() as folder, Sandbox(history=0, speed=1000.0) as sandbox:
+
+        def submits(journal: Path | bool, *, counted: bool) -> None:
+            ws = comfynb.connect(sandbox.url, sandbox.api_key, journal=journal)
+            if not counted:
+                ws.workflows_service.client.transport.hooks.clear()
+
+            async def main() -> None:
+                async with ws.aio as aio:
+                    for _ in range(SUBMITS):
+                        await aio.submit("text2img", prompt="a fox", seed=7)
+
+            asyncio.run(main())
+            if counted:
+                assert ws.metrics()["calls"].sum() >= 2 * SUBMITS
+
+        ours, bare = medians(
+            timed(lambda: submits(Path(folder) / "journal.sqlite", counted=True)),
+            timed(lambda: submits(False, counted=False)),
+            rounds=9,
+        )
+    return [Figure(f"{2 * SUBMITS:,} requests with journal and metrics / with neither", ours, bare, LIMIT)]
+
+
+if __name__ == "__main__":
+    show(measure())
