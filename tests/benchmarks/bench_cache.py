@@ -1,8 +1,8 @@
 """What a hit costs: in memory, on disk and in Redis, against the bare library.
 
-Run it: `python tests/benchmarks/bench_cache.py`. In memory, a table that was read before against a look into a dict and the
-copy that is returned. On disk and in Redis, an answer that is good still against what the library does to return the same
-bytes, with the same look at the marks of its tags.
+Run it: `python tests/benchmarks/bench_cache.py`. In memory, a table that was read before against a look into a dict and
+the copy that is returned. On disk, an answer that is good still against the two queries that return it and the marks of
+its tags; in Redis, against getting its bytes alone.
 """
 
 from __future__ import annotations
