@@ -20,9 +20,9 @@ __all__ = ["DiskStore"]
 T = TypeVar("T")
 
 _STATEMENTS: Final = """
-CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, head TEXT NOT NULL, content BLOB NOT NULL,
-    size INTEGER NOT NULL, stored REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS by_age ON answers (stored);
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, size INTEGER NOT NULL, stored REAL NOT NULL,
+    head TEXT NOT NULL, content BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS by_age ON answers (stored, size);
 CREATE TABLE IF NOT EXISTS marks (tag TEXT PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
@@ -56,14 +56,14 @@ class DiskStore:
         self.path = path
         self.name = "memory" if path is None else f"disk ({path})"
         self.largest = largest
-        self._locks = {os.getpid(): threading.RLock()}
+        self._locks: dict[int, tuple[threading.RLock, ...]] = {}
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._pid = 0
 
     def fill(self, answers: Mapping[str, Kept]) -> None:
         """Keep these, here and now."""
-        self._tried(lambda: self._keep(self._opened()[0], answers))
+        self._tried(lambda: self._keep(self._opened()[0], answers), writing=True)
 
     async def look(self, key: str, tags: Iterable[str] = ()) -> tuple[Kept | None, dict[str, int]]:
         """See `Store.look`."""
@@ -132,7 +132,7 @@ class DiskStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock():
+        with self._lock(1), self._lock(2), self._lock(0):
             if self._pid == os.getpid():
                 for connection in {self._writer, self._reader} - {None}:
                     connection.close()  # type: ignore[union-attr]
@@ -152,7 +152,7 @@ class DiskStore:
     def _keep(self, writer: sqlite3.Connection, answers: Mapping[str, Kept]) -> None:
         writer.executemany(
             "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-            [(key, kept.head, kept.content, len(kept.content), kept.stored) for key, kept in answers.items()],
+            [(key, len(kept.content), kept.stored, kept.head, kept.content) for key, kept in answers.items()],
         )
         (total,) = writer.execute("SELECT coalesce(sum(size), 0) FROM answers").fetchone()
         if total <= self.largest:
@@ -167,24 +167,28 @@ class DiskStore:
 
     async def _written(self, change: Callable[[sqlite3.Connection], T]) -> T:
         def write() -> T:
-            with self._lock():
-                writer = self._opened()[0]
-                with writer:
-                    return change(writer)
+            writer = self._opened()[0]
+            with writer:
+                return change(writer)
 
         try:
-            return await asyncio.to_thread(self._tried, write)
+            return await asyncio.to_thread(self._tried, write, writing=True)
         except RuntimeError:
             # The interpreter is ending, and starts no threads any more.
-            return self._tried(write)
+            return self._tried(write, writing=True)
 
-    def _lock(self) -> threading.RLock:
-        """Return the lock of this process: that of a parent may have been held by one of its threads at the fork."""
-        return self._locks.setdefault(os.getpid(), threading.RLock())
+    def _lock(self, what: int) -> threading.RLock:
+        """Return the lock for opening (0), for writing (1) or for reading (2).
 
-    def _tried(self, function: Callable[[], T]) -> T:
+        Of this process, since that of a parent may have been held by one of its threads at the fork. Who reads does
+        not wait for who writes, but in memory, where they have one connection.
+        """
+        locks = self._locks.setdefault(os.getpid(), (threading.RLock(), threading.RLock(), threading.RLock()))
+        return locks[1 if what == 2 and self.path is None else what]
+
+    def _tried(self, function: Callable[[], T], *, writing: bool = False) -> T:
         try:
-            with self._lock():
+            with self._lock(1 if writing else 2):
                 return function()
         except sqlite3.DatabaseError as error:
             if self.path is not None and not isinstance(error, sqlite3.OperationalError):
@@ -201,6 +205,10 @@ class DiskStore:
 
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         """Return the connection that writes and the one that reads."""
+        with self._lock(0):
+            return self._open()
+
+    def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if self._writer is not None and self._reader is not None and self._pid == os.getpid():
             return self._writer, self._reader
         self._writer = self._reader = None
