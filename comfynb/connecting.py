@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from platformdirs import user_data_path
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
@@ -20,6 +17,8 @@ from comfynb.errors import ConfigurationError
 from comfynb.face import Face
 from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.services.cache import Cache
+from comfynb.services.cache.opening import data_file, open_keeper
+from comfynb.services.cache.snapshot import Snapshot, read_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.journal import Journal
 from comfynb.services.routing import RulesGiven, RulesSource
@@ -42,7 +41,13 @@ def connect(
     webhook: str | None = None,
     names: NamesOption = None,
     routing: RulesGiven = None,
+    cache: str = "memory",
+    offline: bool = False,
+    snapshot: str | Path | None = None,
+    last_known: bool = True,
+    oldest: float = 30 * 24 * 3600.0,
     journal: bool | str | Path | None = None,
+    queue_offline: bool = False,
     max_runs: int | None = None,
     max_cost: float | None = None,
     timeout: float = 60.0,
@@ -54,8 +59,8 @@ def connect(
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
     What is not given is taken from the environment, then from the nearest `.env`: `COMFY_DEPLOY_API_KEY`,
-    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
-    `COMFYNB_ROUTING`.
+    `COMFY_DEPLOY_API_URL`, `WEBHOOK_URL`, `COMFY_DEPLOY_WEBHOOK_SECRET`, `COMFYNB_SANDBOX`, `COMFYNB_NAMES`,
+    `COMFYNB_ROUTING`, `COMFYNB_SNAPSHOT`.
 
     Parameters
     ----------
@@ -78,10 +83,27 @@ def connect(
     routing : str, pathlib.Path, mapping or bool, optional
         The routing rules: a TOML file, or what one would say. By default the file that `COMFYNB_ROUTING` names, else
         the nearest ``workflow-machine-routing.toml``; False takes none.
+    cache : str
+        Where answers are kept that are good still: "memory", of this process; "disk", a file in the user's data folder
+        that survives restarts and is shared by the processes of this machine; ``"redis://host:6379/0"``, shared by
+        several machines (extra `cache`).
+    offline : bool
+        Ask nothing of the server: reads are answered with what was read before, submits refused.
+    snapshot : str or pathlib.Path, optional
+        Explore what `ws.snapshot(path)` wrote, without a server or a key. `COMFYNB_SNAPSHOT` does the same for a plain
+        ``connect()``.
+    last_known : bool
+        Whether the last answer to every read is kept in the user's data folder, for when the server is away; else in
+        memory. With `sandbox=` it is in memory.
+    oldest : float
+        Seconds; an older answer is not shown for a server that is away.
     journal : bool, str or pathlib.Path, optional
         Where each submit is written down before it is sent, so that `ws.resume()` finds runs after a crash: a file, by
         default one in the user's data folder for each server and key. False for none, since it holds prompts. With
         `sandbox=` it is in memory unless a file is named.
+    queue_offline : bool
+        Whether a submit that cannot reach the server is kept in the journal, until `ws.resume()` submits it, once. The
+        submit raises an `OfflineError` all the same, with the id of what is `kept`.
     max_runs : int, optional
         How many runs this connection may start; the next one is refused with a `SpendLimitError`.
     max_cost : float, optional
@@ -114,7 +136,12 @@ def connect(
     for name, value in (("timeout", timeout), ("max_concurrent", max_concurrent)):
         if not value > 0:
             raise ConfigurationError(f"{name}={value} has to be more than 0.")
-    for name, value in (("retries", retries), ("cache_ttl", cache_ttl), ("machines_ttl", machines_ttl)):
+    for name, value in (
+        ("retries", retries),
+        ("cache_ttl", cache_ttl),
+        ("machines_ttl", machines_ttl),
+        ("oldest", oldest),
+    ):
         if not value >= 0:
             raise ConfigurationError(f"{name}={value} must not be negative.")
     for name, most in (("max_runs", max_runs), ("max_cost", max_cost)):
@@ -125,7 +152,17 @@ def connect(
     known_names = NamesInUse(names, settings.names)
     known_names.get()  # before a sandbox is started for nothing
     runner = choose(loop)
+    if queue_offline and journal is False:
+        raise ConfigurationError("queue_offline=True keeps submits in the journal, so journal=False cannot be.")
     plain = url is None and api_key is None
+    taken: Snapshot | None = None
+    if snapshot is not None or (plain and sandbox is None and settings.snapshot):
+        if not plain or sandbox or offline:
+            raise ConfigurationError(
+                "A snapshot needs no server: give snapshot= without url=, api_key=, sandbox= or offline=."
+            )
+        taken = read_snapshot(Path(snapshot or settings.snapshot or "").expanduser())
+        url, api_key, sandbox = taken.server, "none", False
     started: Sandbox | None = None
     if sandbox is None:
         sandbox = plain and settings.sandbox
@@ -142,15 +179,31 @@ def connect(
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
     client = open_client(url, api_key, limits=limits, settings=settings)
     times = Times(cache_ttl, machines_ttl)
-    workflows = WorkflowsService(client, Cache(), times, names=known_names, routing=rules)
-    kept = _journal(journal, client, in_memory=sandbox is not False)
+    in_memory = sandbox is not False
+    keeper = open_keeper(
+        client.transport,
+        cache=cache,
+        offline=offline,
+        snapshot=taken,
+        in_memory=in_memory or not last_known,
+        oldest=oldest,
+    )
+    answers = Cache(keeper=keeper, background=runner.start)
+    workflows = WorkflowsService(client, answers, times, names=known_names, routing=rules)
+    kept = _journal(journal, client, in_memory=in_memory or taken is not None)
     if kept is None and guard.limits:
         kept = Journal(None)  # what is counted has to stand somewhere
-    submitter = Submitter(client, journal=kept, guard=guard)
+    submitter = Submitter(client, journal=kept, guard=guard, queue_offline=queue_offline)
     service = ComfyUIService(
         workflows, submitter=submitter, webhook=webhook if webhook is not None else settings.webhook_url
     )
-    core = Core(service, Face(runner), started, simulated=sandbox is not False)
+    core = Core(
+        service,
+        Face(runner),
+        started,
+        webhook_secret=settings.webhook_secret,
+        simulated=sandbox is not False,
+    )
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
     weakref.finalize(core, _let_go, runner, workflows, started, submitter.journal)
     return Workspace(core, sandbox=sandbox or None)
@@ -163,9 +216,7 @@ def _journal(asked: bool | str | Path | None, client: ComfyDeployClient, *, in_m
         return Journal(Path(asked).expanduser())
     if in_memory:
         return Journal(None)
-    transport = client.transport
-    name = re.sub(r"[^A-Za-z0-9.-]+", "_", str(transport.address).partition("://")[2])[:60]
-    return Journal(user_data_path("comfynb", appauthor=False) / "journal" / f"{name}-{transport.tenant}.sqlite")
+    return Journal(data_file(client.transport, "journal"))
 
 
 def _let_go(runner: Runner, service: WorkflowsService, sandbox: Sandbox | None, journal: Journal | None) -> None:

@@ -167,7 +167,21 @@ class TransportError(ComfyError):
 
 
 class OfflineError(TransportError):
-    """The server is away, and what was asked needs it."""
+    """The server is away or must not be asked, and what was asked needs it.
+
+    Parameters
+    ----------
+    message : str
+        What is shown.
+    sent : bool
+        Whether any part of the request may have reached the server.
+    kept : str, optional
+        The id of the submit in the journal, if it is kept there until `ws.resume()` submits it.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False, kept: str | None = None) -> None:
+        super().__init__(message, sent=sent)
+        self.kept = kept
 
 
 class AmbiguousNameError(ComfyError):

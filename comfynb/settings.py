@@ -25,8 +25,10 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("COMFY_DEPLOY_API_KEY"))
     api_url: str = Field(DEFAULT_URL, validation_alias=AliasChoices("COMFY_DEPLOY_API_URL"))
     webhook_url: str | None = Field(None, validation_alias=AliasChoices("WEBHOOK_URL"))
+    webhook_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("COMFY_DEPLOY_WEBHOOK_SECRET"))
     sandbox: bool = Field(False, validation_alias=AliasChoices("COMFYNB_SANDBOX"))
     names: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_NAMES"))
+    snapshot: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_SNAPSHOT"))
     routing: str | None = Field(None, validation_alias=AliasChoices("COMFYNB_ROUTING"))
 
 

@@ -9,8 +9,11 @@
     ├── PartialResultWarning    a table is complete but for what the server could not give
     ├── RecoveredSubmitWarning  a submit's answer was lost, and its run was found in the run list
     ├── UncertainSubmitWarning  a submit was cut off, and whether it started a run is not known
+    ├── StaleDataWarning        the server is away, and what was read before is shown; said once
+    ├── CacheWarning            a cache cannot be read or written; reads go on without it
     ├── JournalWarning          a submit could not be written down; it is sent all the same
     ├── UploadWarning           a file will be uploaded to where others can read it; said once
+    ├── WebhookWarning          no webhook of a run came, or none can; runs are asked for as always
     └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
         └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
 
@@ -25,6 +28,7 @@ Examples
 from __future__ import annotations
 
 __all__ = [
+    "CacheWarning",
     "ComfyWarning",
     "JournalWarning",
     "MisroutedRunWarning",
@@ -32,10 +36,12 @@ __all__ = [
     "RecoveredSubmitWarning",
     "RoutingWarning",
     "SchemaDriftWarning",
+    "StaleDataWarning",
     "StalledRunWarning",
     "UncertainSubmitWarning",
     "UnknownStatusWarning",
     "UploadWarning",
+    "WebhookWarning",
 ]
 
 
@@ -67,12 +73,24 @@ class UncertainSubmitWarning(ComfyWarning):
     """A submit was cut off, and whether it started a run is not known; the message says what could be found out."""
 
 
+class StaleDataWarning(ComfyWarning):
+    """The server cannot be reached, and what was read before is shown; said once until it is back."""
+
+
+class CacheWarning(ComfyWarning):
+    """A cache on disk or in Redis cannot be read or written. Reads go on without it, and ask the server."""
+
+
 class JournalWarning(ComfyWarning):
     """A submit could not be written into the journal. It is sent all the same; a crash could lose its run."""
 
 
 class UploadWarning(ComfyWarning):
     """A file will be uploaded, and by default everybody who knows its address can read it; said once a connection."""
+
+
+class WebhookWarning(ComfyWarning):
+    """No webhook of a run came, or none can reach the receiver. Runs are asked for as always; said once a receiver."""
 
 
 class RoutingWarning(ComfyWarning):

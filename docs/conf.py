@@ -115,6 +115,7 @@ def _api() -> str:
             "comfynb.rules.names_suggest.NamesSuggestion",
             "comfynb.widgets.names_review.NamesReview",
             "comfynb.workspace.routing.WorkspaceRouting",
+            "comfynb.core.listener.Listener",
             "comfynb.rules.routing.Route",
             "comfynb.rules.routing.RoutingRules",
         ],

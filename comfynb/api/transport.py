@@ -27,9 +27,10 @@ from pydantic import SecretStr
 from comfynb.api.address import Address
 from comfynb.api.answers import Answer, http_date, raise_for, unreadable
 from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error
+from comfynb.api.keeping import Keeper
 from comfynb.api.retrying import retried
 from comfynb.api.routes import WORKFLOWS, Kind, Route
-from comfynb.errors import NotFoundError, TransportError
+from comfynb.errors import NotFoundError, OfflineError, TransportError
 
 log = logging.getLogger("comfynb")
 
@@ -96,12 +97,18 @@ class Transport:
     ----------
     hooks : list of callable
         Each is called with a `Call` after every request.
+    keeper : Keeper or None
+        Who keeps answers to reads, and may give them instead of the server.
+    offline : str or None
+        Why the server must not be asked at all.
     """
 
     def __init__(self, address: Address, api_key: SecretStr, limits: Limits | None = None) -> None:
         self.address = address
         self.limits = limits or Limits()
         self.hooks: list[Callable[[Call], None]] = []
+        self.keeper: Keeper | None = None
+        self.offline: str | None = None
         self._key = api_key
         keep_out_of_logs(api_key.get_secret_value())
         self._prefix = address.prefixes[0]
@@ -183,6 +190,13 @@ class Transport:
             if not self._confirmed:
                 await self.discover()
             return await self._counted(route, self._prefix + path, arguments)
+        if self.keeper is None:
+            return await self._read(route, path, arguments)
+        key = f"{path}?{httpx.QueryParams(sorted(arguments['params'].items()))}".rstrip("?")
+        return await self.keeper.answer(key, lambda: self._read(route, path, arguments))
+
+    async def _read(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+        """Read from the server, under whatever prefix it has."""
         tried = self._prefix
         answer = await self._counted(route, tried + path, arguments)
         if not self._confirmed:
@@ -307,6 +321,8 @@ class Transport:
                     log.exception("a hook failed on %s", call.route)
 
     async def _once(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+        if self.offline is not None:
+            raise OfflineError(f"{self.offline} {route} was not sent.", sent=False)
         submit = route.kind is Kind.SUBMIT
         # A submit's connection may be silent for `submit_timeout`, and a large file takes long to send; the rest gets
         # what a read gets.

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import weakref
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from comfynb.api.keeping import last_known
+from comfynb.bridge import IOThread, Runner
+from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
+from comfynb.core.recording import record
 from comfynb.core.routes import Routes
 from comfynb.core.tables import Tables
-from comfynb.errors import NotFoundError
+from comfynb.errors import ComfyError, NotFoundError, SubmitUncertainError, TransportError
 from comfynb.face import Face
+from comfynb.notices import notice
 from comfynb.rules.given import given_inputs
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
+from comfynb.services.cache.snapshot import write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
+from comfynb.services.journal import Journal, Noted
 from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
 from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
+from comfynb.warnings import JournalWarning, WebhookWarning
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import SecretStr
 
-    from comfynb.core.health_watch import AlertCallback, HealthWatch
-    from comfynb.frames.health import HealthTable
-    from comfynb.rules.health import Finding, HealthLimits
+    from comfynb.core.listener import Listener
     from comfynb.sandbox import Sandbox
-    from comfynb.services.health_limits import LimitsGiven
+    from comfynb.services.webhooks.server import Server
 
 
 class Core:
@@ -48,6 +57,8 @@ class Core:
         How calls reach this; the handles that this makes use it, too.
     sandbox : Sandbox, optional
         A server that was started for this, and stops when this is closed.
+    webhook_secret : pydantic.SecretStr, optional
+        What a server that signs its webhooks signs them with.
     simulated : bool
         Whether the server is a sandbox, which has a time of its own.
 
@@ -63,16 +74,20 @@ class Core:
         Watches the runs that somebody looks at.
     last_run : Run or None
         The handle of the run that was submitted last.
-    listener : object or None
-        The receiver of webhooks, if there is one: it has `running`, `url` and `counts`.
     metrics : Metrics
         What is counted.
-    watches : list of HealthWatch
-        The watches over health that go on.
+    health : HealthChecks
+        Looks at how the connection is.
     """
 
     def __init__(
-        self, service: ComfyUIService, face: Face, sandbox: Sandbox | None = None, *, simulated: bool = False
+        self,
+        service: ComfyUIService,
+        face: Face,
+        sandbox: Sandbox | None = None,
+        *,
+        webhook_secret: SecretStr | None = None,
+        simulated: bool = False,
     ) -> None:
         self.comfyui = service
         self.catalogue: WorkflowsService = service.workflows
@@ -82,14 +97,16 @@ class Core:
         self.routes = Routes(self.catalogue)
         self.live = LiveRuns(self)
         self.last_run: Run | None = None
-        self.listener: Any = None
+        self._sandbox = sandbox
+        self._webhook_secret = webhook_secret
+        self._listener: Listener | None = None
+        self._let_go: weakref.finalize[..., Core] | None = None
+        self._opening = asyncio.Lock()
         # The transport holds its hooks, and is held until the core is gone.
         self.metrics = Metrics(partial(_webhooks, weakref.ref(self)), partial(getattr, self.catalogue.cache, "counts"))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         face.on_notice = self.metrics.noticed
-        self.watches: list[HealthWatch] = []
-        self.simulated = simulated
-        self._sandbox = sandbox
+        self.health = HealthChecks(self, simulated=simulated)
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -142,6 +159,8 @@ class Core:
         def landed(taken: Submitted) -> None:
             self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
             handles.append(self.last_run)
+            if (taken.prepared or prepared).listened:
+                self.comfyui.events.expect(taken.run_id)
 
         flight.landed = landed
         await self.comfyui.submit(prepared, flight, moved)
@@ -149,7 +168,8 @@ class Core:
 
     async def get_run(self, run: Any) -> Run:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
-        return await find_run(self, reference(run, "run"))
+        with last_known():
+            return await find_run(self, reference(run, "run"))
 
     async def pending(self) -> pd.DataFrame:
         """Return the submits of this machine whose runs are not known to have ended, the oldest first.
@@ -174,14 +194,15 @@ class Core:
         journal = self.comfyui.submitter.journal
         if journal is None:
             return pending_frame([])
-        return pending_frame(await asyncio.to_thread(journal.all, "open", "uncertain", "taken"))
+        return pending_frame(await asyncio.to_thread(journal.all, "queued", "open", "uncertain", "taken"))
 
     async def resume(self) -> list[Run]:
         """Find the runs of submits that were cut off, and return handles of all that are not known to have ended.
 
         A crash, a restart of the kernel or a lost answer loses no run: those whose id is not known are looked for in
         the server's run lists, by version, machine, inputs and time. What others started with the same inputs is
-        reported, never claimed. Nothing is submitted.
+        reported, never claimed. Nothing is submitted, but for what ``connect(queue_offline=True)`` kept while the
+        server was away: each of those is submitted now, once.
 
         Returns
         -------
@@ -191,6 +212,8 @@ class Core:
         journal = self.comfyui.submitter.journal
         if journal is None:
             return []
+        for noted in await asyncio.to_thread(journal.all, "queued"):
+            await self._submit_queued(journal, noted)
         await resolve(self.comfyui.client, journal)
         known = [noted.run_id for noted in await asyncio.to_thread(journal.all, "taken") if noted.run_id]
         room = asyncio.Semaphore(8)
@@ -205,106 +228,178 @@ class Core:
 
         return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
 
-    # -- how it goes --------------------------------------------------------------------------------------------
+    async def _submit_queued(self, journal: Journal, noted: Noted) -> None:
+        """Submit what was kept while the server was away; what it refuses now is told, and kept no longer."""
+        deployed = noted.deployment_id is not None
+        try:
+            prepared = await self.prepare(
+                noted.deployment_id or noted.workflow_id,
+                noted.inputs,
+                version=None if deployed else noted.version_id,
+                machine=None if deployed else noted.machine_id,
+                route=False,
+            )
+            taken = await self.comfyui.submitter.submit(prepared, queued=noted.id)
+        except TransportError:
+            if noted.id not in {each.id for each in await asyncio.to_thread(journal.all, "queued")}:
+                return  # somebody else has sent it meanwhile
+            raise  # it is kept, as those after it are
+        except SubmitUncertainError:
+            return  # it is in the journal as such, and looked for next
+        except ComfyError as error:
+            why = str(error)
+            await asyncio.to_thread(journal.refused, noted.id, why)
+            notice(JournalWarning(f"The submit of {noted.workflow} that was kept for later is dropped: {why}"))
+            return
+        self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
 
-    async def health(self, *, config: LimitsGiven = None) -> HealthTable:
-        """Look at how the connection is: server, key, latency, machines, runs, cache, webhooks, clocks, journal.
+    # -- webhooks -----------------------------------------------------------------------------------------------
 
-        A server that is down is a row that says so, and no error. It costs two requests, and up to three more where
-        runs of yours are not known to have ended.
+    @property
+    def listener(self) -> Listener | None:
+        """The receiver of webhooks; None while nothing listens."""
+        found = self._listener
+        return found if found is not None and found.running else None
+
+    @property
+    def receiver(self) -> Listener | None:
+        """The receiver of webhooks, also one that does not run any more; None if there never was one."""
+        return self._listener
+
+    async def listen(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        public_url: str | None = None,
+        *,
+        secret: str | bytes | None = None,
+        lifetime: float = 7 * 86400.0,
+    ) -> Listener:
+        """Receive webhooks for runs that are submitted with `webhook=True`, so that their changes are seen at once.
+
+        What comes is never believed: it only makes comfynb ask sooner, and asking goes on as always when nothing comes.
+        Asked for again in the same way, the receiver that listens is returned; in another way, it is closed first.
 
         Parameters
         ----------
-        config : str, pathlib.Path, mapping or False, optional
-            From where on something is not well: a TOML file, or what one would say; False for the defaults. None looks
-            for ``comfynb-health.toml``, of which ``comfynb health --init`` writes a first one.
+        host : str
+            Address of this machine to listen at; by default only what is on it can connect, such as a tunnel.
+        port : int
+            Port to listen at; 0 takes a free one.
+        public_url : str, optional
+            How the server reaches it, with the path that a proxy may need; by default `WEBHOOK_URL` or the `webhook=`
+            of `connect`, else host and port.
+        secret : str or bytes, optional
+            What addresses are made with, 16 bytes or more: with the same one, addresses are good across restarts.
+        lifetime : float
+            Seconds for which an address is good, a week by default. Runs may last a day.
 
         Returns
         -------
-        HealthTable
-            A DataFrame with one row a check: what was looked at, "ok", "warn" or "bad", what was seen, and what to do;
-            ``comfynb.TABLES["health"].describe()`` tells the columns. It displays itself as a card.
+        Listener
+            It listens until it is closed, or the workspace is.
 
         Raises
         ------
         ConfigurationError
-            If the file cannot be used.
+            If it cannot listen there, or what is given cannot work.
 
         Examples
         --------
         >>> import comfynb
         >>> ws = comfynb.connect(sandbox=True)
-        >>> ws.health().set_index("check").loc["key", "state"]
-        'ok'
+        >>> with ws.listen() as listener:
+        ...     run = ws.run("text2img", prompt="a red fox", webhook=True)
+        >>> run.status, listener.counts["event"] > 0
+        ('success', True)
         """
-        from comfynb.frames.health import health_frame
-        from comfynb.services.health_limits import LimitsInUse
+        from comfynb.core.listener import Listener, Listening
 
-        findings, _ = await self.findings(LimitsInUse(config).get())
-        return health_frame(findings, source=str(self.catalogue.client.transport.address), as_of=datetime.now(UTC))
-
-    async def findings(self, limits: HealthLimits) -> tuple[tuple[Finding, ...], bool]:
-        """Return what each check finds, and whether the server answered, so that all could be looked at."""
-        from comfynb.rules.health import judge
-        from comfynb.services.health import examine
-
-        facts = await examine(self.comfyui, self.metrics, limits, listener=self.listener, simulated=self.simulated)
-        return judge(facts, limits), facts.reachable
-
-    async def watch_health(
-        self, *, every: float = 30.0, config: LimitsGiven = None, on_alert: AlertCallback | None = None
-    ) -> HealthWatch:
-        """Look at the health again and again, in the background, and tell what changes for the worse or the better.
-
-        The first look is taken before this returns. An alert goes to the logger ``comfynb`` and to `on_alert`, once
-        for each incident, and once when it is over; ``[alerts]`` of the file says after how many looks.
-
-        Parameters
-        ----------
-        every : float
-            Seconds between two looks.
-        config : str, pathlib.Path, mapping or False, optional
-            As `health` takes it; the file is read again when it changes.
-        on_alert : callable, optional
-            Called with each `comfynb.rules.alerting.Alert`, on a thread of its own; what it raises is logged.
-
-        Returns
-        -------
-        HealthWatch
-            It goes on until `stop`, the end of a ``with``, or the end of the workspace.
-
-        Raises
-        ------
-        ConfigurationError
-            If the file cannot be used.
-
-        Examples
-        --------
-        >>> import comfynb
-        >>> ws = comfynb.connect(sandbox=True)
-        >>> with ws.watch_health(every=60) as watch:
-        ...     watch.last.set_index("check").loc["server", "state"]
-        'ok'
-        """
-        from comfynb.core.health_watch import HealthWatch
-        from comfynb.services.health_limits import LimitsInUse
-
-        watch = HealthWatch(self, LimitsInUse(config), every, on_alert)
-        await watch.begin()
-        return watch
+        own = self.comfyui.webhook
+        given: Any = secret
+        how = Listening(host, port, public_url if public_url is not None else own, given, lifetime).check()
+        async with self._opening:
+            before = self.listener
+            if before is not None:
+                if before.how == how:
+                    return before
+                await before.aio.close()
+            signed_with = self._webhook_secret
+            listener = Listener(
+                how,
+                self.face,
+                self.comfyui.events,
+                signed_with=signed_with.get_secret_value().encode() if signed_with is not None else None,
+                metrics=self.metrics,
+            )
+            await listener.open(own if public_url is None else None)
+            self._listener = listener
+            # Of no use once nobody holds the workspace any more.
+            if self._let_go is not None:
+                self._let_go.detach()
+            self._let_go = weakref.finalize(self, _abandon, self.face.runner, listener.server)
+            self._let_go.atexit = False
+        if _is_loopback(listener.public_url) and not _is_loopback(str(self.catalogue.client.transport.address)):
+            notice(
+                WebhookWarning(
+                    f"The server {self.catalogue.client.transport.address} cannot call {listener.public_url}, which is "
+                    "this machine alone: give ws.listen(public_url=…) the address of a tunnel or a proxy. Until then "
+                    "runs are asked for as always."
+                )
+            )
+        return listener
 
     # -- itself -------------------------------------------------------------------------------------------------
 
     async def overview(self) -> None:
         """Read what a workspace shows of itself."""
         catalogue = self.catalogue
+        if self.offline:
+            await catalogue.workflows.entry()
+            return
         await together(catalogue.workflows.entry(), catalogue.deployments.entry(), catalogue.machines.entry())
+
+    @property
+    def offline(self) -> bool:
+        """Whether the server must not be asked."""
+        return self.catalogue.client.transport.offline is not None
+
+    async def snapshot(self, path: str | Path, *, runs: int = 50) -> Path:
+        """Write the whole workspace into one file, which ``comfynb.connect(snapshot=path)`` explores without a key.
+
+        Everything that the tables show is read and kept: workflows, their versions and newest runs, deployments,
+        machines, prices. Pictures and other files stay where they are. Keys, tokens and passwords are taken out
+        wherever they are seen, but prompts and names are in it: give it to those who may read them. The file is
+        readable for its owner alone.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file, packed; one that is there is replaced.
+        runs : int
+            The newest runs of each workflow.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OfflineError, TransportError
+            If the server is away.
+        """
+        target = Path(path).expanduser()
+        answers = await record(self, runs=runs)
+        await asyncio.to_thread(write_snapshot, target, str(self.catalogue.client.transport.address), answers)
+        return target
 
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
-        for watch in list(self.watches):
-            watch.stop()
+        self.health.close()
+        if self._listener is not None:
+            await self._listener.aio.close()
         journal = self.comfyui.submitter.journal
         if journal is not None:
             journal.close()
@@ -313,8 +408,22 @@ class Core:
             await asyncio.to_thread(self._sandbox.stop)
 
 
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _abandon(runner: Runner, server: Server) -> None:
+    """Stop a receiver whose workspace is gone."""
+    if isinstance(runner, IOThread) and server.running:
+        runner.start(server.stop)
+
+
 def _webhooks(of: weakref.ref[Core]) -> Mapping[str, int]:
     """Return how many webhooks came, by what became of them."""
     core = of()
-    counts: Mapping[str, int] = core.listener.counts if core is not None and core.listener is not None else {}
-    return counts
+    listener = core.receiver if core is not None else None
+    return listener.counts if listener is not None else {}

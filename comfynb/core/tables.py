@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from comfynb.api.keeping import Allowed, last_known
 from comfynb.api.models import Deployment, ListedRun, Workflow, WorkflowDetail
 from comfynb.core.each import of_each
 from comfynb.errors import InputError
@@ -131,11 +132,12 @@ class Tables:
         pandas.DataFrame
             One row a version; ``comfynb.TABLES["versions"].describe()`` tells the columns.
         """
-        owner = await self._catalogue.workflows.find(workflow)
-        versions = await self._catalogue.versions.of(owner, refresh=refresh)
+        with last_known() as read:
+            owner = await self._catalogue.workflows.find(workflow)
+            versions = await self._catalogue.versions.of(owner, refresh=refresh)
         from comfynb.frames.versions import versions_frame
 
-        return self._sourced(versions_frame(versions, [owner]))
+        return self._sourced(versions_frame(versions, [owner]), read)
 
     async def inputs(
         self, workflow: Any, *, environment: str | None = None, version: int | str | None = None
@@ -156,10 +158,11 @@ class Tables:
         pandas.DataFrame
             One row an input, in the order of the workflow; ``comfynb.TABLES["inputs"].describe()`` tells the columns.
         """
-        definitions = await self._catalogue.inputs.of(workflow, environment=environment, version=version)
+        with last_known() as read:
+            definitions = await self._catalogue.inputs.of(workflow, environment=environment, version=version)
         from comfynb.frames.inputs import inputs_frame
 
-        return self._sourced(inputs_frame(definitions))
+        return self._sourced(inputs_frame(definitions), read)
 
     async def catalog(self, *, runs: bool = False, refresh: bool = False) -> pd.DataFrame:
         """Return one row a workflow, with its deployments, inputs, outputs, machine and problems, from its graph.
@@ -187,11 +190,15 @@ class Tables:
         async def read(workflow: Workflow) -> tuple[str, list[ListedRun]]:
             return workflow.id, await self._catalogue.client.workflow_runs_v2(workflow.id, limit=_NEWEST)
 
-        async for part in of_each(await self._catalogue.workflows.all(), read, what="runs"):
-            newest.update(part)
+        with last_known() as answered:
+            async for part in of_each(await self._catalogue.workflows.all(), read, what="runs"):
+                newest.update(part)
         from comfynb.frames.catalog import catalog_runs_frame
 
-        return catalog_runs_frame(frame, newest)
+        # The catalog's own time is kept: the runs are as old or younger.
+        made = catalog_runs_frame(frame, newest)
+        made.attrs["stale"] = bool(frame.attrs.get("stale")) or answered.away
+        return made
 
     async def _catalog(self, refresh: bool) -> pd.DataFrame:
         catalogue = self._catalogue
@@ -245,28 +252,29 @@ class Tables:
         catalogue = self._catalogue
         through: Sequence[Deployment] = ()
         note = ""
-        if deployment is not None:
-            found = await catalogue.deployments.find(deployment)
-            through = (found,)
-            rows = await catalogue.client.workflow_runs(found.workflow_id or "", limit=limit)
-            rows = [row for row in rows if row.deployment_id == found.id]
-            note = f"of the newest {limit} runs of its workflow, those that were made through the deployment"
-        elif workflow is not None:
-            owner = await catalogue.workflows.find(workflow)
-            rows = await catalogue.client.workflow_runs(owner.id, limit=limit)
-        else:
-            everything = await catalogue.workflows.all()
-            note = f"one request for each of {len(everything)} workflows: the API has no list of all runs"
-            rows = await self._newest_runs(everything, limit)
-        workflows, listed, machines = await together(
-            catalogue.workflows.entry(), catalogue.deployments.listed(), catalogue.machines.entry()
-        )
+        with last_known() as read:
+            if deployment is not None:
+                found = await catalogue.deployments.find(deployment)
+                through = (found,)
+                rows = await catalogue.client.workflow_runs(found.workflow_id or "", limit=limit)
+                rows = [row for row in rows if row.deployment_id == found.id]
+                note = f"of the newest {limit} runs of its workflow, those that were made through the deployment"
+            elif workflow is not None:
+                owner = await catalogue.workflows.find(workflow)
+                rows = await catalogue.client.workflow_runs(owner.id, limit=limit)
+            else:
+                everything = await catalogue.workflows.all()
+                note = f"one request for each of {len(everything)} workflows: the API has no list of all runs"
+                rows = await self._newest_runs(everything, limit)
+            workflows, listed, machines = await together(
+                catalogue.workflows.entry(), catalogue.deployments.listed(), catalogue.machines.entry()
+            )
         from comfynb.frames.runs import runs_frame
 
         deployments = listed.deployments if listed is not None else through
         frame = runs_frame(rows, workflows=workflows.value, machines=machines.value, deployments=deployments)
         frame.attrs["note"] = note
-        return self._sourced(frame)
+        return self._sourced(frame, read)
 
     async def _newest_runs(self, workflows: list[Workflow], limit: int) -> list[ListedRun]:
         """Return the newest runs of all these workflows, newest first."""
@@ -288,10 +296,11 @@ class Tables:
         pandas.DataFrame
             ``comfynb.TABLES["outputs"].describe()`` tells the columns.
         """
-        files = await self._comfyui.get_results(reference(run, "run"))
+        with last_known() as read:
+            files = await self._comfyui.get_results(reference(run, "run"))
         from comfynb.frames.outputs import outputs_frame
 
-        return self._sourced(outputs_frame(files))
+        return self._sourced(outputs_frame(files), read)
 
     async def explore(self) -> pd.DataFrame:
         """Ask for every path pattern with GETs only, and say which ones answer, and what that means.
@@ -311,7 +320,7 @@ class Tables:
         frame.attrs["key_accepted"] = found.key_accepted
         frame.attrs["findings"] = list(found.findings)
         frame.attrs["differences"] = list(found.differences)
-        return self._sourced(frame)
+        return self._sourced(frame, Allowed())
 
     def _made_once(
         self,
@@ -324,14 +333,18 @@ class Tables:
         made_of: tuple[object, ...] = (*(entry.number for entry in entries), names)
         kept = self._frames.get(kind)
         if kept is None or kept[0] != made_of:
-            frame = self._sourced(build(), datetime.fromtimestamp(min(entry.stored for entry in entries), UTC))
+            away = any(entry.away for entry in entries)
+            frame = self._sourced(build(), Allowed(stored=[entry.stored for entry in entries], away=away))
             kept = self._frames[kind] = (made_of, frame)
         # With its data: pandas' copy on write does not see what is written into the array of a column.
         return kept[1].copy()
 
-    def _sourced(self, frame: pd.DataFrame, as_of: datetime | None = None) -> pd.DataFrame:
+    def _sourced(self, frame: pd.DataFrame, read: Allowed) -> pd.DataFrame:
+        """Note in a table where it is from, when the oldest of it was read, and whether the server was away."""
+        as_of = datetime.fromtimestamp(min(read.stored), UTC) if read.stored else datetime.now(UTC)
         frame.attrs["source"] = str(self._catalogue.client.transport.address)
-        frame.attrs["as_of"] = (as_of or datetime.now(UTC)).isoformat(timespec="seconds")
+        frame.attrs["as_of"] = as_of.isoformat(timespec="seconds")
+        frame.attrs["stale"] = read.away
         return frame
 
 

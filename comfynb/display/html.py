@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -20,6 +21,8 @@ _LONGEST_URL: Final = 4000
 _LONGEST_TEXT: Final = 4000
 _SHORT: Final = 26
 _LONG_WORD: Final = 44
+_SIGNED_PATH: Final = re.compile(r"/[0-9]{1,12}\.[\w-]{43}(?![\w-])")
+"""The part of a path that proves that an address is one of the receiver of webhooks."""
 
 # JupyterLab's variables make it follow the theme; the fallbacks can be read on light and dark pages. The doubled class
 # outranks the notebook's own rules for what stands in an output (text to the right, columns of one width, stripes); for
@@ -118,12 +121,16 @@ def safe_url(url: object) -> str | None:
 
 
 def bare_url(url: object) -> str | None:
-    """Return a URL without what can be a secret in it: user name, password, query and fragment; None if it is none.
+    """Return a URL without what can be a secret in it: user name, password, query, fragment, and a token in its path.
+
+    None if it is none.
 
     Examples
     --------
     >>> bare_url("https://user:secret@host:8443/hook?token=secret")
     'https://host:8443/hook'
+    >>> bare_url("https://host/hooks/1790000000.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO_-")
+    'https://host/hooks/…'
     """
     if not isinstance(url, str) or len(url) > _LONGEST_URL:
         return None
@@ -132,7 +139,8 @@ def bare_url(url: object) -> str | None:
     except ValueError:
         return None
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme in ("http", "https") and host else None
+    path = _SIGNED_PATH.sub("/…", parts.path)
+    return f"{parts.scheme}://{host}{path}" if parts.scheme in ("http", "https") and host else None
 
 
 def link(text: object, url: object, width: int | None = LONGEST) -> str:

@@ -47,6 +47,8 @@ class WorkspaceFacts:
         The id of the last run that was submitted here.
     trouble : str or None
         Why the server could not be asked just now.
+    away : str or None
+        Why what is shown is what was read before, in a sentence.
     """
 
     address: str
@@ -62,6 +64,7 @@ class WorkspaceFacts:
     routing: str | None = None
     last_run: str | None = None
     trouble: str | None = None
+    away: str | None = None
 
 
 def workspace_text(facts: WorkspaceFacts) -> str:
@@ -113,6 +116,8 @@ def workspace_card(facts: WorkspaceFacts) -> Card:
 def _status(facts: WorkspaceFacts) -> tuple[str, Tone]:
     if facts.trouble:
         return "not reachable", "bad"
+    if facts.away:
+        return "offline", "warn"
     if facts.workflows is None and facts.deployments is None and facts.machines is None:
         return "not asked yet", "plain"
     if facts.broken or (facts.machines and not facts.machines.get("ready")):
@@ -133,6 +138,8 @@ def _notes(facts: WorkspaceFacts) -> tuple[Section, ...]:
     notes: list[Section] = []
     if facts.trouble:
         notes.append(Notes((facts.trouble,), "bad"))
+    elif facts.away:
+        notes.append(Notes((facts.away,), "warn"))
     if facts.broken:
         notes.append(Notes(("ws.deployments() says what is wrong with those that cannot be listed.",), "warn"))
     if facts.machines and not facts.machines.get("ready"):

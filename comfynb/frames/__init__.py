@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comfynb.frames.cache import cache_frame
 from comfynb.frames.catalog import catalog_frame, catalog_runs_frame
 from comfynb.frames.deployments import deployments_frame
 from comfynb.frames.explore import explore_frame
@@ -25,6 +26,7 @@ __all__ = [
     "Column",
     "HealthTable",
     "Table",
+    "cache_frame",
     "catalog_frame",
     "catalog_runs_frame",
     "deployments_frame",

@@ -32,7 +32,11 @@ _PENDING = Table(
     "pending",
     (
         Column("at", _TIME, "when it was submitted, by the clock of this machine"),
-        Column("state", "str", "taken: its run is known; open: it was cut off; uncertain: it may have a run or not"),
+        Column(
+            "state",
+            "str",
+            "taken: its run is known; open: cut off; uncertain: it may have a run or not; queued: kept for ws.resume()",
+        ),
         Column("workflow", "str", "name of the workflow"),
         Column("run_id", "str", "id of its run"),
         Column("inputs", "object", "what was sent, by input name"),
@@ -41,6 +45,20 @@ _PENDING = Table(
         Column("machine_id", "str", "id of the machine that it was sent to"),
     ),
     "one row per submit of this machine whose run is not known to have ended, the oldest first.",
+)
+
+_CACHE = Table(
+    "cache",
+    (
+        Column("name", "str", "what was read"),
+        Column("read", _TIME, "when the server was asked for it"),
+        Column("age", "Float64", "how long ago that is", "seconds"),
+        Column("good_for", "Float64", "how long it is given without asking again", "seconds"),
+        Column("size", "Int64", "of the answers that it was made of", "bytes"),
+        Column("hits", "Int64", "how often it was given without asking"),
+        Column("last_known", "boolean", "whether it is old, since the server is away"),
+    ),
+    "one row per answer that is kept in memory.",
 )
 
 _DEPLOYMENTS = Table(
@@ -346,6 +364,7 @@ TABLES: Final[dict[str, Table]] = {
         _ROUTING_LOAD,
         _TIMELINE,
         _PENDING,
+        _CACHE,
         _EXPLORE,
         _NAMES,
         _STANDARD_NAMES,

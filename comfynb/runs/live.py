@@ -2,7 +2,7 @@
 
 One task for a connection asks, at most twice a second, whatever the number of views: of a workflow with several
 of them the light list of its runs, which tells the status of all; and single runs, for the progress of those that were
-shown last, and for what a change of status brought.
+shown last, and for what a change of status brought. An event of a webhook makes it ask at once, but not more often.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class LiveView:
         self.done = False
         self.listed: str | None = None
         self.failures = 0
+        self.unsubscribe: Callable[[], None] | None = None
 
     def tell(self, _: State | None = None) -> None:
         """Let it show what is known now."""
@@ -78,6 +79,7 @@ class LiveRuns:
         self._task: asyncio.Task[None] | None = None
         self._turn = 0
         self._quiet = TICK
+        self._called = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._views)
@@ -88,11 +90,21 @@ class LiveRuns:
         self._views.append(view)
         self._due.append(view)
         self._quiet = TICK
+        view.unsubscribe = self._core.comfyui.events.subscribe(view.tracked.id, lambda: self._call(view))
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._go())
 
+    def _call(self, view: LiveView) -> None:
+        """Look at a view next, since an event names its run."""
+        if view not in self._due:
+            self._due.appendleft(view)
+        self._called.set()
+
     def remove(self, view: LiveView) -> None:
         """Watch it no longer."""
+        if view.unsubscribe is not None:
+            view.unsubscribe()
+            view.unsubscribe = None
         with suppress(ValueError):
             view.tracked.watch.listeners.remove(view.tell)
         if view in self._views:
@@ -110,11 +122,15 @@ class LiveRuns:
     async def _go(self) -> None:
         while self._views:
             begun = time.monotonic()
+            self._called.clear()
             changes = sum(len(view.tracked.state.seen.changes) for view in self._views)
             await self._step()
             moved = changes != sum(len(view.tracked.state.seen.changes) for view in self._views)
             self._quiet = TICK if moved or self._due else min(LONGEST_TICK, self._quiet * 1.15)
-            await asyncio.sleep(max(0.05, self._quiet - (time.monotonic() - begun)))
+            await asyncio.sleep(max(0.05, min(TICK, self._quiet) - (time.monotonic() - begun)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._quiet - (time.monotonic() - begun))):
+                    await self._called.wait()
 
     async def _step(self) -> None:
         """Ask once."""

@@ -33,8 +33,17 @@ async def prepare_again(
         {**tracked.inputs, **changed},
         version=run.workflow_version_id,
         machine=run.machine_id if machine is None else machine,
-        webhook=(before.webhook or False) if before is not None else None,
+        webhook=_webhook(tracked, before),
     )
+
+
+def _webhook(tracked: Tracked, before: Prepared | None) -> str | bool | None:
+    """Return the same webhook again; that of the receiver as it is now, if there still is one."""
+    if before is None:
+        return None
+    if before.listened:
+        return True if tracked.core.comfyui.events.url is not None else None
+    return before.webhook or False
 
 
 async def _deployment_for(tracked: Tracked, run: RunModel) -> Deployment | None:

@@ -72,7 +72,7 @@ class Tracked:
         self.prepared = prepared
         self.trouble = trouble
         self.state = State()
-        self.watch = Watch(core.comfyui, run_id, self.state)
+        self.watch = Watch(core.comfyui, run_id, self.state, events=core.comfyui.events)
         self.watch.listeners += [self._note_end, self._count]
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None

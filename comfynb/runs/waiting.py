@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from comfynb.display.explanation import explanation_text
+from comfynb.display.html import bare_url
 from comfynb.display.words import count
 from comfynb.errors import (
     ApiError,
@@ -27,8 +28,9 @@ from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.explaining import explain
 from comfynb.runs.progress import progress_for
 from comfynb.runs.tracked import LOOKUP, Tracked
+from comfynb.services.events import GRACE
 from comfynb.services.watching import State
-from comfynb.warnings import StalledRunWarning
+from comfynb.warnings import StalledRunWarning, WebhookWarning
 
 if TYPE_CHECKING:
     from comfynb.runs.run import Run
@@ -94,11 +96,31 @@ async def until_end(
         raise
     tracked.lookup = min(LOOKUP, max(1.0, deadline - time.monotonic()))
     await tracked.take_outputs()
+    await _say_if_unheard(tracked, deadline)
     if not tracked.state.ended:
         _stalled(tracked, run, check=check)
     elif check and tracked.state.seen.status != "success":
         await _raise_bad_end(tracked, run)
     return run
+
+
+async def _say_if_unheard(tracked: Tracked, deadline: float) -> None:
+    """Say, once, that the end of a run was seen by asking alone, although its webhook should have told of it.
+
+    What fails may be called failed by the server itself, which tells nobody then.
+    """
+    prepared = tracked.prepared
+    if prepared is None or not prepared.listened or tracked.state.seen.status not in ("success", "cancelled"):
+        return
+    patience = min(GRACE, deadline - time.monotonic())
+    if await tracked.core.comfyui.events.missed(tracked.id, patience):
+        notice(
+            WebhookWarning(
+                f"{tracked.name} ({tracked.id}) has ended, and no webhook of it has come: the server cannot reach "
+                f"{bare_url(prepared.webhook)}, or what it posted was lost. Runs are asked for as always, so nothing "
+                "is missed. ws.listen(public_url=…) says how the server reaches this machine; this is said once."
+            )
+        )
 
 
 def _stalled(tracked: Tracked, run: Run, *, check: bool) -> None:

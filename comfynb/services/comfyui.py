@@ -11,6 +11,7 @@ from comfynb.api.models import Machine, Run
 from comfynb.errors import ApiError, InputError, NotFoundError, RoutingError, WaitTimeout
 from comfynb.services.cancelling import CancelResult, cancel
 from comfynb.services.downloads import Downloads
+from comfynb.services.events import RunEvents
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.given_files import file_to_upload
 from comfynb.services.manifest import write_manifest
@@ -47,6 +48,8 @@ class ComfyUIService:
         The files that were uploaded for inputs.
     downloads : Downloads
         Fetches what runs made.
+    events : RunEvents
+        What webhooks told, while somebody listens.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class ComfyUIService:
         self.provenance = Provenance(self.workflows)
         self.uploads = Uploads(self.client)
         self.downloads = Downloads(self.client)
+        self.events = RunEvents(lambda: self.workflows.cache.drop("runs", "machines"))
         self._preparer = Preparer(self.workflows)
 
     async def __aenter__(self) -> Self:
@@ -113,7 +117,8 @@ class ComfyUIService:
         machine : str, object or row, optional
             Another machine than the deployment's.
         webhook : str or bool, optional
-            URL for the server to call; None or True takes the connection's, False none.
+            URL for the server to call; None takes the connection's, True that of the receiver, or else the
+            connection's, False none.
         route : bool, optional
             None routes it by the rules if there are any, unless a machine is named; False does not; True insists.
 
@@ -122,9 +127,16 @@ class ComfyUIService:
         NotFoundError, AmbiguousNameError
             If it is not clear what is meant. Problems of inputs and machines are in what is returned.
         """
-        url = choose_webhook(webhook, self.webhook)
+        url = choose_webhook(webhook, self.webhook, self.events)
         return await self._preparer.prepare(
-            workflow, inputs, environment=environment, version=version, machine=machine, webhook=url, route=route
+            workflow,
+            inputs,
+            environment=environment,
+            version=version,
+            machine=machine,
+            webhook=url,
+            listened=url is not None and url == self.events.url,
+            route=route,
         )
 
     # -- a run --------------------------------------------------------------------------------------------------
@@ -215,7 +227,7 @@ class ComfyUIService:
         WaitTimeout
             After `timeout` seconds; the run goes on.
         """
-        watch = Watch(self, run_id)
+        watch = Watch(self, run_id, events=self.events)
         try:
             async with asyncio.timeout(timeout):
                 await watch.until(lambda state: state.ended)

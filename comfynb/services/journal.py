@@ -13,19 +13,20 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from comfynb.services.private_files import make_private
 from comfynb.services.spending import SpendGuard, Spent
 
 __all__ = ["UNDER_WAY", "Journal", "Noted", "NotedState"]
 
-NotedState: TypeAlias = Literal["open", "uncertain", "taken", "ended", "refused", "lost"]
-"""``open``: sent or about to be. ``uncertain``: no run is known, and there may be one. ``taken``: its run is known.
-``ended``: that has ended. ``refused``: the server took none, or nothing was sent. ``lost``: no run ever showed."""
+NotedState: TypeAlias = Literal["queued", "open", "uncertain", "taken", "ended", "refused", "lost"]
+"""``queued``: kept for when the server is back. ``open``: sent or about to be. ``uncertain``: no run is known, and
+there may be one. ``taken``: its run is known. ``ended``: that has ended. ``refused``: the server took none, or nothing
+was sent. ``lost``: no run ever showed."""
 
 UNDER_WAY: Final[set[str]] = set()
 """The entries of submits that this process is at."""
@@ -121,6 +122,7 @@ class Journal:
     >>> journal = Journal(None)
     >>> noted = Noted("text2img", "w1", "v1", None, "m1", {"seed": 7}, datetime(2026, 1, 1, tzinfo=UTC))
     >>> journal.begin(noted)
+    True
     >>> journal.taken(noted.id, "r1")
     >>> [(each.state, each.run_id) for each in journal.all()]
     [('taken', 'r1')]
@@ -132,7 +134,7 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
 
-    def begin(self, noted: Noted, guard: SpendGuard | None = None) -> None:
+    def begin(self, noted: Noted, guard: SpendGuard | None = None, *, queued: bool = False) -> bool:
         """Write a submit down, before it is sent.
 
         Parameters
@@ -141,6 +143,13 @@ class Journal:
             The submit.
         guard : SpendGuard, optional
             What its connection may start; asked in the same transaction, so that two submits at once are counted.
+        queued : bool
+            Whether it was kept for later under the same id.
+
+        Returns
+        -------
+        bool
+            Whether it can be sent; not if it was kept for later, and somebody else has sent it meanwhile.
 
         Raises
         ------
@@ -150,8 +159,13 @@ class Journal:
             If it cannot be written.
         """
         with self._lock, self._open() as connection:
-            if guard is not None and guard.limits:
+            if queued or (guard is not None and guard.limits):
                 connection.execute("BEGIN IMMEDIATE")
+            if queued:
+                gone = connection.execute("DELETE FROM submits WHERE id = ? AND state = 'queued'", (noted.id,))
+                if gone.rowcount != 1:
+                    return False
+            if guard is not None and guard.limits:
                 guard.check(_spent(connection, guard.connection), noted.workflow or "The run")
             connection.execute(
                 "INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
@@ -175,6 +189,12 @@ class Journal:
                     noted.price,
                 ),
             )
+
+        return True
+
+    def queue(self, id: str, why: str) -> None:
+        """Keep a submit for later, of which nothing was sent."""
+        self._set("state = 'queued', why = ? WHERE id = ?", why, id)
 
     def taken(self, id: str, run_id: str) -> None:
         """Write down the run that came of a submit."""
@@ -230,7 +250,7 @@ class Journal:
         if self._connection is not None and self._pid == os.getpid():
             return self._connection
         if self.path is not None:
-            _make_private(self.path)
+            make_private(self.path)
         connection = sqlite3.connect(
             self.path if self.path is not None else ":memory:", timeout=_PATIENCE, check_same_thread=False
         )
@@ -252,7 +272,8 @@ class Journal:
 
 def _spent(connection: sqlite3.Connection, opened_by: str) -> Spent:
     rows = connection.execute(
-        "SELECT at, state, price, cost FROM submits WHERE connection = ? AND state NOT IN ('refused', 'lost')",
+        "SELECT at, state, price, cost FROM submits WHERE connection = ? "
+        "AND state NOT IN ('refused', 'lost', 'queued')",
         (opened_by,),
     ).fetchall()
     now, dollars = datetime.now(UTC), 0.0
@@ -262,12 +283,6 @@ def _spent(connection: sqlite3.Connection, opened_by: str) -> Spent:
         elif price is not None and state != "ended":
             dollars += price * max(0.0, (now - datetime.fromisoformat(at)).total_seconds())
     return Spent(len(rows), dollars)
-
-
-def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _noted(row: Iterable[Any]) -> Noted:

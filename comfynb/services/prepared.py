@@ -52,6 +52,8 @@ class Prepared:
         US dollars a second of the GPU; None when unknown. What a run costs in the end is the server's to say.
     webhook : str or None
         URL that the server would call.
+    listened : bool
+        Whether that is the one of `ws.listen()`.
     routed : Route or None
         How the routing rules chose the machine, with every candidate; None when they did not.
     """
@@ -68,6 +70,7 @@ class Prepared:
     price: float | None = None
     webhook: str | None = None
     routed: MachineRoute | None = None
+    listened: bool = False
 
     @property
     def name(self) -> str:
@@ -132,6 +135,8 @@ class Prepared:
         body["inputs"] = dict(self.inputs.send)
         if self.webhook:
             body["webhook"] = self.webhook
+            if self.listened:
+                body["webhook_intermediate_status"] = True  # each node that begins is worth a look
         return route, body
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ from comfynb.rules.validation import MergedInputs
 from comfynb.services.cache import together
 from comfynb.services.catalogue.inputs import definitions_of, merge
 from comfynb.services.downloads import fresh_file
+from comfynb.services.events import RunEvents
 from comfynb.services.given_files import result_of
 from comfynb.services.prepared import UNAVAILABLE, Prepared
 from comfynb.services.workflows import WorkflowsService
@@ -52,9 +53,10 @@ class Preparer:
         version: int | str | None = None,
         machine: Any = None,
         webhook: str | None = None,
+        listened: bool = False,
         route: bool | None = None,
     ) -> Prepared:
-        """See `ComfyUIService.prepare`; here `webhook` is the URL that will be sent."""
+        """See `ComfyUIService.prepare`; here `webhook` is the URL that will be sent, `listened` whether it is ours."""
         catalogue = self._catalogue
         rules = catalogue.routing.asked(route, machine)
         await together(catalogue.workflows.entry(), catalogue.deployments.listed(), catalogue.machines.entry())
@@ -85,6 +87,7 @@ class Preparer:
             blockers=tuple(_blockers(machines.get(target or ""), target, machines)),
             notes=(*notes, *_warnings(chosen), *merged.notes, *_uploads(merged)),
             webhook=webhook,
+            listened=listened,
         )
         if rules is not None:
             routed = await catalogue.routing.decide(
@@ -178,8 +181,11 @@ class Preparer:
         return await catalogue.deployments.choose(owner, environment), owner, environment
 
 
-def choose_webhook(asked: str | bool | None, own: str | None) -> str | None:
+def choose_webhook(asked: str | bool | None, own: str | None, events: RunEvents | None = None) -> str | None:
     """Return the URL that the server is asked to call, out of what a call asks for and what the connection has.
+
+    Where `events` are listened for, True means the URL of the receiver. So does the connection's own URL, if that is
+    what the receiver is reached by.
 
     Raises
     ------
@@ -190,8 +196,10 @@ def choose_webhook(asked: str | bool | None, own: str | None) -> str | None:
         return None
     if not isinstance(asked, str | bool | None):
         raise InputError(f"webhook={asked!r} is no URL; True takes the connection's, False none.")
+    if events is not None and events.url is not None and (asked is True or (asked is None and events.stands_for(own))):
+        return events.url
     if asked is True and own is None:
-        raise InputError("webhook=True needs a URL: set WEBHOOK_URL, or give webhook='https://…'.")
+        raise InputError("webhook=True needs a URL: call ws.listen(), set WEBHOOK_URL, or give webhook='https://…'.")
     url = asked if isinstance(asked, str) else own
     return check_webhook(url) if url is not None else None
 

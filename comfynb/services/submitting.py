@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from comfynb.api.client import ComfyDeployClient
-from comfynb.errors import ApiError, ComfyError, SpendLimitError, SubmitUncertainError, TransportError
+from comfynb.errors import ApiError, ComfyError, OfflineError, SpendLimitError, SubmitUncertainError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
 from comfynb.services.flight import Flight, Submitted
@@ -42,6 +43,7 @@ _MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
 _LISTED = 50
 _GLANCE = 10.0
 """Seconds for the look at the run list before a submit."""
+_NOTHING = " Nothing was submitted."
 _CALLED_OFF = "called off before anything was sent"
 _OF_MACHINE = "Error creating run"
 """How the server's words begin when it passes on what a machine answered."""
@@ -60,6 +62,8 @@ class Submitter:
         Where each submit is written down before it is sent.
     guard : SpendGuard, optional
         What may be started; counted in the journal.
+    queue_offline : bool
+        Whether a submit that cannot reach the server is kept in the journal for later.
 
     Attributes
     ----------
@@ -75,11 +79,13 @@ class Submitter:
         patience: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0),
         journal: Journal | None = None,
         guard: SpendGuard | None = None,
+        queue_offline: bool = False,
     ) -> None:
         self.client = client
         self.patience = patience
         self.journal = journal
         self.guard = guard or SpendGuard()
+        self.queue_offline = queue_offline
         self._journal_failed = False
         self.known: set[str] = set()
         self.last: Submitted | None = None
@@ -88,7 +94,7 @@ class Submitter:
         self._tasks: set[asyncio.Task[Submitted]] = set()
         self._runways: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-    async def submit(self, prepared: Prepared, flight: Flight | None = None) -> Submitted:
+    async def submit(self, prepared: Prepared, flight: Flight | None = None, *, queued: str | None = None) -> Submitted:
         """Send it, and return the run that came of it.
 
         Cancelled before anything was sent, it submits nothing. Cancelled later, it goes on in the background; its run
@@ -100,6 +106,8 @@ class Submitter:
             What is sent.
         flight : Flight, optional
             For who wants to call it off from another thread, or to hear of its run in any case.
+        queued : str, optional
+            The id in the journal of the submit that was kept for later, and is sent now.
 
         Raises
         ------
@@ -107,24 +115,36 @@ class Submitter:
             If it cannot be submitted; nothing is sent then.
         ApiError
             If the server refused it and left no run.
-        TransportError
-            If it never left this machine.
+        OfflineError
+            If it never left this machine; or if it was kept for later, and has been sent meanwhile by somebody else.
         SubmitUncertainError
             If it is not known whether a run exists.
         SpendLimitError
             If the connection has started or spent as much as it may.
         """
         prepared.check()
-        if self.client.transport.prefix is None:
-            await self.client.transport.discover()
+        try:
+            if self.client.transport.prefix is None:
+                await self.client.transport.discover()
+        except TransportError as error:
+            noted = replace(_noted(prepared, _Before(frozenset(), self.client.transport.server_now())), id=queued or "")
+            raise await self._away(error, noted) from error
         before = await self._standing(prepared)
         flight = flight or Flight()
         noted = _noted(prepared, before)
-        noted = replace(noted, connection=self.guard.connection)
+        noted = replace(noted, connection=self.guard.connection, id=queued or noted.id)
         UNDER_WAY.add(noted.id)
+        mine = [True]
         try:
-            await self._note(lambda journal: journal.begin(noted, self.guard), needed=self.guard.limits)
-        except SpendLimitError:
+            await self._note(
+                lambda journal: mine.__setitem__(0, journal.begin(noted, self.guard, queued=queued is not None)),
+                needed=self.guard.limits or queued is not None,
+            )
+            if not mine[0]:
+                raise OfflineError(
+                    f"The submit {queued} that was kept for later has been sent by somebody else already."
+                )
+        except (SpendLimitError, OfflineError):
             UNDER_WAY.discard(noted.id)
             raise
         except asyncio.CancelledError:
@@ -159,6 +179,12 @@ class Submitter:
             why = str(error)
             await self._note(lambda journal: journal.uncertain(noted.id, why))
             raise
+        except OfflineError as error:
+            if not self.queue_offline:
+                why = str(error)
+                await self._note(lambda journal: journal.refused(noted.id, why))
+                raise
+            raise await self._away(error, noted) from error
         except ComfyError as error:
             why = str(error)
             await self._note(lambda journal: journal.refused(noted.id, why))
@@ -166,12 +192,35 @@ class Submitter:
         await self._note(lambda journal: journal.taken(noted.id, submitted.run_id))
         return submitted
 
-    async def _note(self, write: Callable[[Journal], None], *, needed: bool = False) -> None:
+    async def _away(self, error: TransportError, noted: Noted) -> OfflineError:
+        """Return what is raised for a submit that cannot reach the server; keep it for later if that is wanted.
+
+        One that is not in the journal yet has no id.
+        """
+        said = str(error).removesuffix(_NOTHING)
+        if not self.queue_offline:
+            return OfflineError(f"{said}{_NOTHING}")
+        if noted.id:
+            name = noted.id
+            done = await self._note(lambda journal: journal.queue(name, said))
+        else:
+            kept = replace(noted, id=uuid.uuid4().hex, state="queued", why=said)
+            name = kept.id
+            done = await self._note(lambda journal: journal.begin(kept))
+        if not done:
+            return OfflineError(f"{said}{_NOTHING} It could not be kept for later either.")
+        return OfflineError(
+            f"{said}{_NOTHING} It is kept in the journal as {name}: ws.resume() submits it when the server is back.",
+            kept=name,
+        )
+
+    async def _note(self, write: Callable[[Journal], object], *, needed: bool = False) -> bool:
         journal = self.journal
         if journal is None:
-            return
+            return False
         try:
             await asyncio.shield(asyncio.to_thread(write, journal))
+            return True
         except (OSError, sqlite3.Error) as error:
             log.warning("the journal %s cannot be written: %s", journal.path, error)
             if needed:
@@ -187,6 +236,7 @@ class Submitter:
                         "all the same. connect(journal=…) takes another file, or False for none."
                     )
                 )
+            return False
 
     async def _fly(self, prepared: Prepared, flight: Flight, before: _Before) -> Submitted:
         self._flying[flight] = _alike(prepared)
@@ -242,7 +292,7 @@ class Submitter:
                     return _Doubt(str(error), answered=False, error=error)
                 flight.turn_back()
                 if wait is None:
-                    raise TransportError(f"{error} Nothing was submitted.", sent=False) from error
+                    raise OfflineError(f"{error}{_NOTHING}") from error
                 log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
                 await asyncio.sleep(wait)
         if _OF_MACHINE in answer.detail():

@@ -1,7 +1,8 @@
 """Watching one run by asking for it: often at first and while it changes, seldom while it does not.
 
 Polling is the truth about a run. A look that fails is not a failed run: it is repeated, and only when many fail one
-after the other does the watch give up, with the run's handle still good.
+after the other does the watch give up, with the run's handle still good. An event makes it look sooner, and that is
+all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from comfynb.api.models import Run
@@ -18,12 +20,15 @@ from comfynb.errors import ApiError, AuthenticationError, NotFoundError, Permiss
 from comfynb.notices import notice
 from comfynb.rules.observing import STALL, Observed
 from comfynb.rules.status import KNOWN, WAITING
+from comfynb.services.events import RunEvents
 from comfynb.warnings import UnknownStatusWarning
 
 log = logging.getLogger("comfynb")
 
 SHORTEST = 0.5
 LONGEST = 5.0
+SOONEST = 0.25
+"""Seconds between two looks, however many events come."""
 MOST_FAILURES = 10
 MOST_MISSED = 4
 
@@ -94,13 +99,18 @@ class Watch:
         The run.
     state : State, optional
         What is known already.
+    events : RunEvents, optional
+        Tells of events, at which it looks at once.
     """
 
-    def __init__(self, service: Looks, run_id: str, state: State | None = None) -> None:
+    def __init__(
+        self, service: Looks, run_id: str, state: State | None = None, *, events: RunEvents | None = None
+    ) -> None:
         self.service = service
         self.run_id = run_id
         self.state = state or State()
         self.listeners: list[Callable[[State], None]] = []
+        self._events = events
         self._waiters = 0
         self._task: asyncio.Task[None] | None = None
         self._looked: asyncio.Event | None = None
@@ -148,9 +158,24 @@ class Watch:
         return self._looked
 
     async def _poll(self) -> None:
-        interval = SHORTEST
+        nudge, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            if not nudge.is_set():
+                loop.call_soon_threadsafe(nudge.set)
+
+        unsubscribe = self._events.subscribe(self.run_id, wake) if self._events is not None else None
+        try:
+            await self._poll_until_end(nudge)
+        finally:
+            if unsubscribe is not None:
+                unsubscribe()
+
+    async def _poll_until_end(self, nudge: asyncio.Event) -> None:
+        interval, woken = SHORTEST, False
         while not self.state.ended:
             before = self.state.seen.changed
+            nudge.clear()
             try:
                 await self.look()
             except Exception as error:
@@ -159,8 +184,23 @@ class Watch:
                 self._wake()
                 if gives_up:
                     return
-            interval = SHORTEST if self.state.seen.changed != before else min(LONGEST, interval * 1.5)
-            await asyncio.sleep(interval * random.uniform(0.9, 1.1))
+            if self.state.seen.changed != before:
+                # Where events tell of changes, the next one will, too.
+                interval = LONGEST if woken else SHORTEST
+            elif not woken:
+                interval = min(LONGEST, interval * 1.5)
+            woken = await self._rest(interval * random.uniform(0.9, 1.1), nudge)
+
+    async def _rest(self, seconds: float, nudge: asyncio.Event) -> bool:
+        """Wait for the next look; return whether an event calls for it before its time."""
+        if self._events is None:
+            await asyncio.sleep(seconds)
+            return False
+        await asyncio.sleep(min(SOONEST, seconds))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds - SOONEST)):
+                await nudge.wait()
+        return nudge.is_set()
 
     def _gives_up(self, error: Exception) -> bool:
         if isinstance(error, AuthenticationError | PermissionDeniedError):

@@ -85,7 +85,7 @@ class WorkflowsService:
         routing: RulesGiven | RulesSource = None,
     ) -> None:
         self.client = client or open_client()
-        self.cache = cache or Cache()
+        self.cache = cache if cache is not None else Cache()
         self.times = times or Times()
         source = Source(self.client, self.cache, self.times)
         settings = read_settings()

@@ -12,6 +12,7 @@ from comfynb.rules.observing import STALL
 from comfynb.rules.waiting import DEFAULT_TIMEOUT, check_seconds
 from comfynb.runs.run import Run
 from comfynb.services.given_files import file_to_upload
+from comfynb.workspace.cache import WorkspaceCache
 from comfynb.workspace.names import WorkspaceNames
 from comfynb.workspace.routing import WorkspaceRouting
 
@@ -70,6 +71,11 @@ class AsyncWorkspace(Twin):
             return ended
 
         super().__init__(workspace, "ws", submit=submit, run=run, upload=upload)
+
+    @property
+    def cache(self) -> Twin:
+        """The coroutine functions of `ws.cache`: ``await ws.aio.cache.clear()``."""
+        return WorkspaceCache(self._core).aio
 
     @property
     def routing(self) -> Twin:

@@ -36,11 +36,22 @@ def workspace_facts(core: Core, *, sandbox: bool, trouble: str | None) -> Worksp
         broken=len(listed.value.broken) if listed is not None else 0,
         machines=Counter(machine.status or "unknown" for machine in machines.value) if machines is not None else None,
         as_of=datetime.fromtimestamp(min(times), UTC) if times else None,
-        webhook=core.comfyui.webhook,
+        webhook=core.listener.address if core.listener is not None else core.comfyui.webhook,
         routing=_routing(core),
         trouble=trouble,
+        away=_away(core),
         last_run=core.last_run.id if core.last_run else None,
     )
+
+
+def _away(core: Core) -> str | None:
+    """Say why, and of when, what is shown is not the server's own answer of now."""
+    keeper, offline = core.catalogue.cache.keeper, core.catalogue.client.transport.offline
+    if offline is not None:
+        return f"{offline} What is shown was read before."
+    if keeper is not None and keeper.away:
+        return "The server cannot be reached; what is shown was read before. Submits are refused until it is back."
+    return None
 
 
 def _routing(core: Core) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
+from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
 from comfynb.core.tables import Tables
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
@@ -21,6 +22,7 @@ from comfynb.services.flight import Flight
 from comfynb.services.given_files import file_to_upload
 from comfynb.services.workflows import WorkflowsService
 from comfynb.workspace.aio import AsyncWorkspace
+from comfynb.workspace.cache import WorkspaceCache
 from comfynb.workspace.facts import workspace_facts
 from comfynb.workspace.metrics import WorkspaceMetrics
 from comfynb.workspace.names import WorkspaceNames
@@ -43,6 +45,10 @@ def _tables(ws: Workspace) -> Tables:
 
 def _objects(ws: Workspace) -> Objects:
     return ws._core.objects
+
+
+def _health(ws: Workspace) -> HealthChecks:
+    return ws._core.health
 
 
 def _catalogue(ws: Workspace) -> WorkflowsService:
@@ -83,6 +89,11 @@ class Workspace:
     def routing(self) -> WorkspaceRouting:
         """Where workflows run by the rules: ``ws.routing.table()``, ``ws.routing.route("text2img")``."""
         return WorkspaceRouting(self._core)
+
+    @property
+    def cache(self) -> WorkspaceCache:
+        """What was read and is kept: how much, how old, how often it was used; ``ws.cache.clear()`` forgets it."""
+        return WorkspaceCache(self._core)
 
     def browse(self) -> WorkspaceBrowser:
         """Return a widget over everything: workflows with their versions and runs, deployments, machines.
@@ -137,8 +148,8 @@ class Workspace:
 
     # -- how it goes --------------------------------------------------------------------------------------------
 
-    health = calls(_core, Core.health)
-    watch_health = calls(_core, Core.watch_health)
+    health = calls(_health, HealthChecks.health)
+    watch_health = calls(_health, HealthChecks.watch_health)
 
     # -- tables -------------------------------------------------------------------------------------------------
 
@@ -227,7 +238,8 @@ class Workspace:
         machine : str, object or row, optional
             Another machine. The server ignores a machine on a deployment's run, so the version is sent there instead.
         webhook : str or bool, optional
-            URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none.
+            URL for the server to call; by default `WEBHOOK_URL` if that is set, False for none. True is the receiver
+            of `ws.listen()`, which makes changes seen at once.
         route : bool, optional
             Whether the routing rules choose the machine. None does so if there are rules and no machine is named, and
             shows the route first; False leaves the run where its deployment is; True insists on rules.
@@ -304,8 +316,10 @@ class Workspace:
         )
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 
+    listen = calls(_core, Core.listen)
     pending = calls(_core, Core.pending)
     resume = calls(_core, Core.resume)
+    snapshot = calls(_core, Core.snapshot)
 
     @property
     def last_run(self) -> Run | None:

@@ -1,4 +1,6 @@
-"""A sandbox with one run, and a bare server of the same bytes: each a process of its own, on one core.
+"""Servers to compare, each a process of its own on one core.
+
+A sandbox with one run and a bare server of the same bytes; the receiver of webhooks and a bare route.
 
 As a program it prints its port and the request to send, and serves on loopback until it is stopped.
 """
@@ -48,7 +50,7 @@ class Asking:
         while b"\r\n\r\n" not in found:
             found += self.connections[0].recv(65536)
         head = found.partition(b"\r\n\r\n")[0]
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
         while len(found) < len(head) + 4 + length:
             found += self.connections[0].recv(65536)
         return found
@@ -146,11 +148,69 @@ def serve_bare(body: bytes) -> None:
     uvicorn.Server(config).run([listener])
 
 
+def _post(path: str) -> str:
+    body = json.dumps(
+        {
+            "event_type": "run.updated",
+            "status": "running",
+            "live_status": "Executing KSampler",
+            "progress": 0.44,
+            "run_id": "d33786a8-1f8d-4712-97f9-09d34381c62b",
+            "outputs": [],
+        }
+    )
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: */*\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n{body}"
+
+
+def serve_hooks() -> None:
+    """Serve the receiver of webhooks, on comfynb's own thread, to a run that is known there."""
+    import threading
+
+    import comfynb
+
+    ws = comfynb.connect("http://127.0.0.1:9", "key-of-a-benchmark", journal=False)
+    listener = ws.listen()
+    ws.comfyui_service.events.expect("d33786a8-1f8d-4712-97f9-09d34381c62b")
+    port = int(listener.url.rpartition(":")[2])
+    print(json.dumps([port, _post(f"/hooks/{listener.address.rpartition('/')[2]}")]), flush=True)
+    threading.Event().wait()
+
+
+def serve_route() -> None:
+    """Serve a route that reads what is posted, with the settings of the receiver."""
+    import asyncio
+    import threading
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    from comfynb.services.webhooks.server import Server
+
+    async def hook(request: Request) -> Response:
+        await request.body()
+        return Response(status_code=204)
+
+    async def main() -> None:
+        bare = Server()
+        await bare.start(Starlette(routes=[Route("/hooks/{token}", hook, methods=["POST"])]), "127.0.0.1", 0)
+        print(json.dumps([bare.port, _post("/hooks/x")]), flush=True)
+        await asyncio.Event().wait()
+
+    # On a thread that is not the main one, as the other.
+    thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
+    thread.start()
+    thread.join()
+
+
 def main() -> None:
     """Serve until stopped."""
     keep_to(cores()[0])
-    if sys.argv[1] == "sandbox":
-        serve_sandbox()
+    kinds = {"sandbox": serve_sandbox, "hooks": serve_hooks, "route": serve_route}
+    if sys.argv[1] in kinds:
+        kinds[sys.argv[1]]()
     else:
         serve_bare(sys.argv[2].encode())
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+import comfynb
 from comfynb.rules.status import is_terminal
 from comfynb.sandbox import Sandbox
 
@@ -291,6 +292,17 @@ def test_a_run_that_the_server_gave_up_is_not_told(own: Sandbox, receiver: Recei
     assert [body["status"] for _, _, body in receiver.all(own)] == ["running"]
     with httpx.Client(headers={"authorization": f"Bearer {own.api_key}"}) as client:
         assert client.get(f"{own.url}/api/run/{run_id}").json()["status"] == "timeout"
+
+
+@pytest.mark.parametrize("case", HOOKS, ids=lambda case: case.name)
+def test_our_receiver_takes_what_was_posted(case: Hooks) -> None:
+    """Each body is an event of its run."""
+    with comfynb.connect("http://127.0.0.1:9", "some-key", journal=False) as ws, ws.listen() as listener:
+        ws.comfyui_service.events.expect(case.run_id)
+        for body in case.bodies:
+            answer = httpx.post(listener.address, json=body, headers={"user-agent": case.headers["User-Agent"]})
+            assert answer.status_code == 204
+        assert listener.counts["event"] == len(case.bodies)
 
 
 @recorded.of_the_usual_set

@@ -55,6 +55,9 @@ class Source:
         ttl: float | None = None,
         refresh: bool = False,
     ) -> Entry[T]:
-        """Return what is kept, or fetch it. See `Cache.get`; without `ttl` it is kept for the default time."""
-        seconds = self.times.default if ttl is None else ttl
-        return await self.cache.get(key, fetch, ttl=seconds, tags=tags, refresh=refresh)
+        """Return what is kept, or fetch it. See `Cache.get`.
+
+        Without `ttl` it is kept for the default time, and given for as long again while a new answer is fetched.
+        """
+        seconds, stale = (self.times.default, self.times.default) if ttl is None else (ttl, 0.0)
+        return await self.cache.get(key, fetch, ttl=seconds, tags=tags, refresh=refresh, stale=stale)

@@ -8,6 +8,7 @@ import pytest
 from comfynb.frames import (
     TABLES,
     Table,
+    cache_frame,
     catalog_frame,
     catalog_runs_frame,
     deployments_frame,
@@ -44,6 +45,7 @@ EMPTY = {
     "catalog": lambda: catalog_frame([], DeploymentList(())),
     "timeline": lambda: timeline_frame([]),
     "pending": lambda: pending_frame([]),
+    "cache": lambda: cache_frame({}, {}, now=0.0),
     "explore": lambda: explore_frame([]),
     "names": lambda: names_frame([]),
     "standard_names": lambda: standard_names_frame([]),

@@ -234,14 +234,14 @@ def test_a_journal_that_cannot_be_written_is_a_warning(sandbox: Sandbox, tmp_pat
 def test_there_can_be_none(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By default it is in the user's data folder, one for each server and key, none of which it names."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    with comfynb.connect(sandbox.url, sandbox.api_key, journal=False) as ws:
+    with comfynb.connect(sandbox.url, sandbox.api_key, journal=False, last_known=False) as ws:
         ws.submit("text2img")
         assert (len(ws.pending()), ws.resume()) == (0, [])
     assert list(tmp_path.rglob("*.sqlite")) == []
     for key in (sandbox.api_key, sandbox.other_api_key):
         with comfynb.connect(sandbox.url, key) as ws:
             ws.pending()
-    files = list(tmp_path.rglob("*.sqlite"))
+    files = list(tmp_path.rglob("journal/*.sqlite"))
     assert len(files) == 2
     assert all(sandbox.api_key not in file.name for file in files)
     with comfynb.connect(sandbox=sandbox) as ws:

@@ -26,6 +26,7 @@ GRAPH = {"1": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filena
 DOES_NO_IO = {
     "aio",
     "browse",
+    "cache",
     "comfyui_service",
     "facts",
     "form",
@@ -38,7 +39,7 @@ DOES_NO_IO = {
     "url",
     "workflows_service",
 }
-NAMESPACES = {"names", "routing"}
+NAMESPACES = {"cache", "names", "routing"}
 """They have twins of their own, which `ws.aio` has under the same name."""
 
 

@@ -1,0 +1,215 @@
+"""Answers in a file of SQLite: they survive a restart, and several processes of one machine share them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from comfynb.services.cache.kept import EVERYTHING, Kept, StoreError, new_mark
+from comfynb.services.private_files import make_private
+
+__all__ = ["DiskStore"]
+
+T = TypeVar("T")
+
+_STATEMENTS: Final = """
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, head TEXT NOT NULL, content BLOB NOT NULL,
+    size INTEGER NOT NULL, stored REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS by_age ON answers (stored);
+CREATE TABLE IF NOT EXISTS marks (tag TEXT PRIMARY KEY, number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
+"""
+_PATIENCE: Final = 2.0
+"""Seconds that a write waits for another process."""
+_READ_PATIENCE: Final = 0.1
+"""Seconds that a read waits; it is done on the event loop, and a writer does not stop it as a rule."""
+
+
+class DiskStore:
+    """Answers in a file of SQLite, or in memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+        The file, readable for its owner alone; None keeps them in memory.
+    largest : int
+        Bytes of all answers; beyond that the oldest go.
+
+    Examples
+    --------
+    >>> async def both():
+    ...     store = DiskStore(None)
+    ...     await store.keep({"/machines": Kept(b"[]", 1.0)})
+    ...     return (await store.look("/machines"))[0].content, await store.size()
+    >>> asyncio.run(both())
+    (b'[]', (1, 2))
+    """
+
+    def __init__(self, path: Path | None, largest: int = 256 << 20) -> None:
+        self.path = path
+        self.name = "memory" if path is None else f"disk ({path})"
+        self.largest = largest
+        self._lock = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._pid = 0
+
+    def fill(self, answers: Mapping[str, Kept]) -> None:
+        """Keep these, here and now."""
+        self._tried(lambda: self._keep(self._opened()[0], answers))
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> tuple[Kept | None, dict[str, int]]:
+        """See `Store.look`."""
+        return self._tried(lambda: self._look(key, tuple(tags)))
+
+    async def marks(self, tags: Iterable[str]) -> dict[str, int]:
+        """See `Store.marks`."""
+        return self._tried(lambda: self._marks(tuple(tags)))
+
+    async def keep(self, answers: Mapping[str, Kept]) -> None:
+        """See `Store.keep`."""
+        await self._written(lambda writer: self._keep(writer, answers))
+
+    async def drop(self, tags: Iterable[str]) -> None:
+        """See `Store.drop`."""
+        rows = [(tag, new_mark()) for tag in tags]
+        await self._written(lambda writer: writer.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?)", rows))
+
+    async def claim(self, key: str, owner: str, seconds: float) -> bool:
+        """See `Store.claim`."""
+
+        def ask(writer: sqlite3.Connection) -> bool:
+            now = time.time()
+            # Also one from a clock that was set back since.
+            writer.execute("DELETE FROM claims WHERE key = ? AND (until < ? OR until > ?)", (key, now, now + 3600))
+            return (
+                writer.execute("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (key, owner, now + seconds)).rowcount
+                > 0
+            )
+
+        return await self._written(ask)
+
+    async def release(self, key: str, owner: str) -> None:
+        """See `Store.release`."""
+        await self._written(
+            lambda writer: writer.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, owner))
+        )
+
+    async def clear(self) -> None:
+        """See `Store.clear`."""
+
+        def forget(writer: sqlite3.Connection) -> None:
+            writer.execute("DELETE FROM answers")
+            writer.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (EVERYTHING, new_mark()))
+
+        await self._written(forget)
+
+    async def size(self) -> tuple[int, int]:
+        """See `Store.size`."""
+        found = self._tried(
+            lambda: self._opened()[1].execute("SELECT count(*), coalesce(sum(size), 0) FROM answers").fetchone()
+        )
+        return int(found[0]), int(found[1])
+
+    async def all(self) -> dict[str, Kept]:
+        """Return every answer, by its key."""
+        rows = self._tried(
+            lambda: self._opened()[1].execute("SELECT key, head, content FROM answers ORDER BY key").fetchall()
+        )
+        found = {key: Kept.of(head, content) for key, head, content in rows}
+        return {key: kept for key, kept in found.items() if kept is not None}
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._pid == os.getpid():
+                for connection in {self._writer, self._reader} - {None}:
+                    connection.close()  # type: ignore[union-attr]
+            self._writer = self._reader = None
+
+    # -- how it is done -----------------------------------------------------------------------------------------
+
+    def _look(self, key: str, tags: tuple[str, ...]) -> tuple[Kept | None, dict[str, int]]:
+        row = self._opened()[1].execute("SELECT head, content FROM answers WHERE key = ?", (key,)).fetchone()
+        return (None if row is None else Kept.of(*row)), (self._marks(tags) if tags else {})
+
+    def _marks(self, tags: tuple[str, ...]) -> dict[str, int]:
+        holes = ", ".join("?" * len(tags))
+        rows = self._opened()[1].execute(f"SELECT tag, number FROM marks WHERE tag IN ({holes})", tags)  # noqa: S608
+        return dict.fromkeys(tags, 0) | dict(rows)
+
+    def _keep(self, writer: sqlite3.Connection, answers: Mapping[str, Kept]) -> None:
+        writer.executemany(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
+            [(key, kept.head, kept.content, len(kept.content), kept.stored) for key, kept in answers.items()],
+        )
+        (total,) = writer.execute("SELECT coalesce(sum(size), 0) FROM answers").fetchone()
+        if total <= self.largest:
+            return
+        gone = []
+        for key, size in writer.execute("SELECT key, size FROM answers ORDER BY stored"):
+            gone.append((key,))
+            total -= size
+            if total <= self.largest * 0.9:
+                break
+        writer.executemany("DELETE FROM answers WHERE key = ?", gone)
+
+    async def _written(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        def write() -> T:
+            with self._lock:
+                writer = self._opened()[0]
+                with writer:
+                    return change(writer)
+
+        return await asyncio.to_thread(self._tried, write)
+
+    def _tried(self, function: Callable[[], T]) -> T:
+        try:
+            with self._lock:
+                return function()
+        except sqlite3.DatabaseError as error:
+            if self.path is not None and not isinstance(error, sqlite3.OperationalError):
+                self._discard()  # it is no database, or a broken one; what it had can be asked for again
+            raise StoreError(f"{self.name}: {error}") from error
+        except OSError as error:
+            raise StoreError(f"{self.name}: {error}") from error
+
+    def _discard(self) -> None:
+        self.close()
+        for ending in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                Path(f"{self.path}{ending}").unlink()
+
+    def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        """Return the connection that writes and the one that reads."""
+        if self._writer is not None and self._reader is not None and self._pid == os.getpid():
+            return self._writer, self._reader
+        self._writer = self._reader = None
+        if self.path is not None:
+            make_private(self.path)
+        where = ":memory:" if self.path is None else self.path
+        writer = sqlite3.connect(where, timeout=_PATIENCE, check_same_thread=False)
+        try:
+            writer.execute("PRAGMA journal_mode = WAL")
+            # What a crash of the machine costs can be asked for again.
+            writer.execute("PRAGMA synchronous = OFF")
+            writer.executescript(_STATEMENTS)
+            reader = (
+                writer if self.path is None else sqlite3.connect(where, timeout=_READ_PATIENCE, check_same_thread=False)
+            )
+        except BaseException:
+            writer.close()
+            raise
+        self._writer, self._reader, self._pid = writer, reader, os.getpid()
+        return writer, reader

@@ -1,0 +1,125 @@
+"""An answer as it is kept outside the memory of this process, and where that can be."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+__all__ = ["EVERYTHING", "Kept", "Store", "StoreError", "new_mark"]
+
+EVERYTHING: Final = "*"
+"""The tag that every answer has."""
+
+
+class StoreError(Exception):
+    """A store of answers cannot be read or written; the message says which and why, without any password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One answer of a server. Nothing in it is ever unpickled: it is text with a head of JSON.
+
+    Attributes
+    ----------
+    content : bytes
+        Its body, as it came.
+    stored : float
+        `time.time()` when it was asked for.
+    marks : dict of str to int
+        The mark of each of its tags by then: it is good while they are the same.
+    status : int
+        Its status.
+    content_type : str
+        The server's word for it.
+
+    Examples
+    --------
+    >>> Kept.read(Kept(b"[]", 1.0, {"machines": 3}).written())
+    Kept(content=b'[]', stored=1.0, marks={'machines': 3}, status=200, content_type='application/json')
+    """
+
+    content: bytes
+    stored: float
+    marks: Mapping[str, int] = field(default_factory=dict)
+    status: int = 200
+    content_type: str = "application/json"
+
+    @property
+    def head(self) -> str:
+        """Everything but its body, as JSON on one line."""
+        return json.dumps([self.stored, self.status, self.content_type, dict(self.marks)])
+
+    def written(self) -> bytes:
+        """Return it as bytes: the head, a line break, and the body."""
+        return self.head.encode() + b"\n" + self.content
+
+    @classmethod
+    def read(cls, written: bytes) -> Kept | None:
+        """Return what `written` gave; None for anything else."""
+        head, _, content = written.partition(b"\n")
+        return cls.of(head, content)
+
+    @classmethod
+    def of(cls, head: str | bytes, content: bytes) -> Kept | None:
+        """Return it from its two parts; None if they are none of ours."""
+        try:
+            stored, status, content_type, marks = json.loads(head)
+            return cls(
+                content, float(stored), {str(k): int(v) for k, v in marks.items()}, int(status), str(content_type)
+            )
+        except (ValueError, TypeError, AttributeError):
+            return None
+
+
+def new_mark() -> int:
+    """Return a mark that no tag had before."""
+    return secrets.randbits(62) + 1
+
+
+class Store(Protocol):
+    """Where answers are kept that outlive this process, or that several share.
+
+    Every method raises `StoreError` where it cannot do its work.
+    """
+
+    name: str
+    """What it is, for people."""
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> tuple[Kept | None, dict[str, int]]:
+        """Return what is kept, however old, and the mark of each of these tags."""
+        ...
+
+    async def marks(self, tags: Iterable[str]) -> dict[str, int]:
+        """Return the mark of each of these tags; 0 of one that was never dropped."""
+        ...
+
+    async def keep(self, answers: Mapping[str, Kept]) -> None:
+        """Keep these."""
+        ...
+
+    async def drop(self, tags: Iterable[str]) -> None:
+        """Give each of these tags another mark, so that what has them is good no longer."""
+        ...
+
+    async def claim(self, key: str, owner: str, seconds: float) -> bool:
+        """Return whether `owner` is the one who asks the server for this, for so long at most."""
+        ...
+
+    async def release(self, key: str, owner: str) -> None:
+        """Give a claim back."""
+        ...
+
+    async def clear(self) -> None:
+        """Forget everything."""
+        ...
+
+    async def size(self) -> tuple[int, int]:
+        """Return how many answers are kept, and their bytes."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it, for the running event loop."""
+        ...

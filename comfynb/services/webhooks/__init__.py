@@ -1,0 +1,1 @@
+"""The receiver of webhooks: addresses that prove themselves, what is read of a post, the server."""
