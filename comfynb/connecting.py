@@ -197,13 +197,7 @@ def connect(
     service = ComfyUIService(
         workflows, submitter=submitter, webhook=webhook if webhook is not None else settings.webhook_url
     )
-    core = Core(
-        service,
-        Face(runner),
-        started,
-        webhook_secret=settings.webhook_secret,
-        simulated=sandbox is not False,
-    )
+    core = Core(service, Face(runner), started, webhook_secret=settings.webhook_secret, simulated=sandbox is not False)
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
     weakref.finalize(core, _let_go, runner, workflows, started, submitter.journal)
     return Workspace(core, sandbox=sandbox or None)

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ import platformdirs
 from comfynb.errors import ConfigurationError
 
 T = TypeVar("T")
+
+_MOST_PLACES: Final = 64
+_places: dict[tuple[str | None, ...], tuple[float, tuple[str, ...]]] = {}
 
 _HEADER: Final = re.compile(r"\[(?P<double>\[)?(?P<path>[^\[\]]*)\]")
 _KEY: Final = re.compile(r"""(?P<path>(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*'|\s*\.\s*)+?)\s*=""")
@@ -52,12 +56,25 @@ def find_rules_file(
         if not path.is_file():
             raise ConfigurationError(f"{path} is no file; {by or 'the file of rules'} names it.")
         return path
-    for folder in upwards(start):
-        for candidate in (folder / name, folder / "config" / name):
-            if candidate.is_file():
-                return candidate
-    candidate = platformdirs.user_config_path("comfynb") / name
-    return candidate if candidate.is_file() else None
+    for candidate in _candidates(name, start):
+        if os.path.isfile(candidate):  # noqa: PTH113 - ten times as fast, and asked with every read of a table
+            return Path(candidate)
+    return None
+
+
+def _candidates(name: str, start: Path | None) -> tuple[str, ...]:
+    """Return where a file of rules can be. Which folder is the project's is looked up once a second at most."""
+    here = str(start) if start is not None else os.getcwd()  # noqa: PTH109 - as above
+    key = (name, here, os.environ.get("XDG_CONFIG_HOME"), os.environ.get("HOME"))
+    known = _places.get(key)
+    if known is not None and time.monotonic() < known[0]:
+        return known[1]
+    found = [str(place) for folder in upwards(start) for place in (folder / name, folder / "config" / name)]
+    found.append(str(platformdirs.user_config_path("comfynb") / name))
+    if len(_places) > _MOST_PLACES:
+        _places.clear()
+    _places[key] = (time.monotonic() + 1.0, tuple(found))
+    return tuple(found)
 
 
 def upwards(start: Path | None = None) -> Iterator[Path]:

@@ -17,8 +17,8 @@ from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
 from comfynb.core.recording import record
 from comfynb.core.routes import Routes
+from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
-from comfynb.errors import ComfyError, NotFoundError, SubmitUncertainError, TransportError
 from comfynb.face import Face
 from comfynb.notices import notice
 from comfynb.rules.given import given_inputs
@@ -28,17 +28,14 @@ from comfynb.services.cache import together
 from comfynb.services.cache.snapshot import write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
-from comfynb.services.journal import Journal, Noted
 from comfynb.services.metrics import Metrics
 from comfynb.services.prepared import Prepared
 from comfynb.services.references import reference
-from comfynb.services.resuming import resolve
 from comfynb.services.uploading import Moved
 from comfynb.services.workflows import WorkflowsService
-from comfynb.warnings import JournalWarning, WebhookWarning
+from comfynb.warnings import WebhookWarning
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pydantic import SecretStr
 
     from comfynb.core.listener import Listener
@@ -70,6 +67,8 @@ class Core:
         What singular nouns read.
     routes : Routes
         What `ws.routing` reads.
+    submits : Submits
+        What `ws.pending()` and `ws.resume()` read and do.
     live : LiveRuns
         Watches the runs that somebody looks at.
     last_run : Run or None
@@ -95,18 +94,19 @@ class Core:
         self.tables = Tables(service)
         self.objects = Objects(self.catalogue)
         self.routes = Routes(self.catalogue)
+        self.submits = Submits(self)
         self.live = LiveRuns(self)
         self.last_run: Run | None = None
         self._sandbox = sandbox
-        self._webhook_secret = webhook_secret
-        self._listener: Listener | None = None
-        self._let_go: weakref.finalize[..., Core] | None = None
-        self._opening = asyncio.Lock()
         # The transport holds its hooks, and is held until the core is gone.
         self.metrics = Metrics(partial(_webhooks, weakref.ref(self)), partial(getattr, self.catalogue.cache, "counts"))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         face.on_notice = self.metrics.noticed
         self.health = HealthChecks(self, simulated=simulated)
+        self._webhook_secret = webhook_secret
+        self._listener: Listener | None = None
+        self._let_go: weakref.finalize[..., Core] | None = None
+        self._opening = asyncio.Lock()
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -170,88 +170,6 @@ class Core:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
         with last_known():
             return await find_run(self, reference(run, "run"))
-
-    async def pending(self) -> pd.DataFrame:
-        """Return the submits of this machine whose runs are not known to have ended, the oldest first.
-
-        Every submit is written down before it is sent, so this has those of kernels that are gone, too.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a submit; ``comfynb.TABLES["pending"].describe()`` tells the columns.
-
-        Examples
-        --------
-        >>> import comfynb
-        >>> ws = comfynb.connect(sandbox=True)
-        >>> run = ws.run("text2img", prompt="a red fox")
-        >>> len(ws.pending())
-        0
-        """
-        from comfynb.frames.pending import pending_frame
-
-        journal = self.comfyui.submitter.journal
-        if journal is None:
-            return pending_frame([])
-        return pending_frame(await asyncio.to_thread(journal.all, "queued", "open", "uncertain", "taken"))
-
-    async def resume(self) -> list[Run]:
-        """Find the runs of submits that were cut off, and return handles of all that are not known to have ended.
-
-        A crash, a restart of the kernel or a lost answer loses no run: those whose id is not known are looked for in
-        the server's run lists, by version, machine, inputs and time. What others started with the same inputs is
-        reported, never claimed. Nothing is submitted, but for what ``connect(queue_offline=True)`` kept while the
-        server was away: each of those is submitted now, once.
-
-        Returns
-        -------
-        list of Run
-            Each was looked at once. ``[run.wait(check=False) for run in ws.resume()]`` waits for them.
-        """
-        journal = self.comfyui.submitter.journal
-        if journal is None:
-            return []
-        for noted in await asyncio.to_thread(journal.all, "queued"):
-            await self._submit_queued(journal, noted)
-        await resolve(self.comfyui.client, journal)
-        known = [noted.run_id for noted in await asyncio.to_thread(journal.all, "taken") if noted.run_id]
-        room = asyncio.Semaphore(8)
-
-        async def found(run_id: str) -> Run | None:
-            async with room:
-                try:
-                    return await find_run(self, run_id)
-                except NotFoundError:
-                    await asyncio.to_thread(journal.ended, run_id)  # it was deleted
-                    return None
-
-        return [run for run in await asyncio.gather(*map(found, known)) if run is not None]
-
-    async def _submit_queued(self, journal: Journal, noted: Noted) -> None:
-        """Submit what was kept while the server was away; what it refuses now is told, and kept no longer."""
-        deployed = noted.deployment_id is not None
-        try:
-            prepared = await self.prepare(
-                noted.deployment_id or noted.workflow_id,
-                noted.inputs,
-                version=None if deployed else noted.version_id,
-                machine=None if deployed else noted.machine_id,
-                route=False,
-            )
-            taken = await self.comfyui.submitter.submit(prepared, queued=noted.id)
-        except TransportError:
-            if noted.id not in {each.id for each in await asyncio.to_thread(journal.all, "queued")}:
-                return  # somebody else has sent it meanwhile
-            raise  # it is kept, as those after it are
-        except SubmitUncertainError:
-            return  # it is in the journal as such, and looked for next
-        except ComfyError as error:
-            why = str(error)
-            await asyncio.to_thread(journal.refused, noted.id, why)
-            notice(JournalWarning(f"The submit of {noted.workflow} that was kept for later is dropped: {why}"))
-            return
-        self.last_run = Run(self, taken.run_id, prepared=taken.prepared or prepared, trouble=taken.trouble)
 
     # -- webhooks -----------------------------------------------------------------------------------------------
 

@@ -202,11 +202,12 @@ class Tracked:
 
         run = self.model
         busy = running_seconds(phases(run, self._now(run), state.seen.status)) if run is not None else None
-        cost = estimate(busy, self.price)
+        cost, run_id = estimate(busy, self.price), self.id
 
+        # It holds the workspace no longer than anybody else does.
         def write() -> None:
             with suppress(OSError, sqlite3.Error):  # it is looked at again when it is resumed
-                journal.ended(self.id, cost)
+                journal.ended(run_id, cost)
 
         asyncio.get_running_loop().run_in_executor(None, write)
 

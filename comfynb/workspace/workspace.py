@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from comfynb.core import Core
 from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
+from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
 from comfynb.display.workspace import WorkspaceFacts, workspace_html, workspace_text
 from comfynb.errors import ComfyError
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 def _core(ws: Workspace) -> Core:
     return ws._core
+
+
+def _submits(ws: Workspace) -> Submits:
+    return ws._core.submits
 
 
 def _tables(ws: Workspace) -> Tables:
@@ -317,8 +322,8 @@ class Workspace:
         return submitted.wait(timeout, check=check, stall=stall, progress=progress)
 
     listen = calls(_core, Core.listen)
-    pending = calls(_core, Core.pending)
-    resume = calls(_core, Core.resume)
+    pending = calls(_submits, Submits.pending)
+    resume = calls(_submits, Submits.resume)
     snapshot = calls(_core, Core.snapshot)
 
     @property

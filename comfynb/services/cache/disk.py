@@ -56,7 +56,7 @@ class DiskStore:
         self.path = path
         self.name = "memory" if path is None else f"disk ({path})"
         self.largest = largest
-        self._lock = threading.RLock()
+        self._locks = {os.getpid(): threading.RLock()}
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._pid = 0
@@ -132,7 +132,7 @@ class DiskStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock():
             if self._pid == os.getpid():
                 for connection in {self._writer, self._reader} - {None}:
                     connection.close()  # type: ignore[union-attr]
@@ -167,16 +167,24 @@ class DiskStore:
 
     async def _written(self, change: Callable[[sqlite3.Connection], T]) -> T:
         def write() -> T:
-            with self._lock:
+            with self._lock():
                 writer = self._opened()[0]
                 with writer:
                     return change(writer)
 
-        return await asyncio.to_thread(self._tried, write)
+        try:
+            return await asyncio.to_thread(self._tried, write)
+        except RuntimeError:
+            # The interpreter is ending, and starts no threads any more.
+            return self._tried(write)
+
+    def _lock(self) -> threading.RLock:
+        """Return the lock of this process: that of a parent may have been held by one of its threads at the fork."""
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def _tried(self, function: Callable[[], T]) -> T:
         try:
-            with self._lock:
+            with self._lock():
                 return function()
         except sqlite3.DatabaseError as error:
             if self.path is not None and not isinstance(error, sqlite3.OperationalError):
