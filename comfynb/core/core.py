@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import weakref
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from comfynb.api.keeping import last_known
 from comfynb.bridge import IOThread, Runner
+from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
 from comfynb.core.recording import record
 from comfynb.core.routes import Routes
@@ -38,12 +38,8 @@ from comfynb.warnings import WebhookWarning
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from comfynb.core.health_watch import AlertCallback, HealthWatch
     from comfynb.core.listener import Listener
-    from comfynb.frames.health import HealthTable
-    from comfynb.rules.health import Finding, HealthLimits
     from comfynb.sandbox import Sandbox
-    from comfynb.services.health_limits import LimitsGiven
     from comfynb.services.webhooks.server import Server
 
 
@@ -79,8 +75,8 @@ class Core:
         The handle of the run that was submitted last.
     metrics : Metrics
         What is counted.
-    watches : list of HealthWatch
-        The watches over health that go on.
+    health : HealthChecks
+        Looks at how the connection is.
     """
 
     def __init__(
@@ -106,8 +102,7 @@ class Core:
         self.metrics = Metrics(partial(_webhooks, weakref.ref(self)), partial(getattr, self.catalogue.cache, "counts"))
         self.catalogue.client.transport.hooks.append(self.metrics.called)
         face.on_notice = self.metrics.noticed
-        self.watches: list[HealthWatch] = []
-        self.simulated = simulated
+        self.health = HealthChecks(self, simulated=simulated)
         self._webhook_secret = webhook_secret
         self._listener: Listener | None = None
         self._let_go: weakref.finalize[..., Core] | None = None
@@ -184,6 +179,11 @@ class Core:
         found = self._listener
         return found if found is not None and found.running else None
 
+    @property
+    def receiver(self) -> Listener | None:
+        """The receiver of webhooks, also one that does not run any more; None if there never was one."""
+        return self._listener
+
     async def listen(
         self,
         host: str = "127.0.0.1",
@@ -248,6 +248,7 @@ class Core:
                 self.face,
                 self.comfyui.events,
                 signed_with=signed_with.get_secret_value().encode() if signed_with is not None else None,
+                metrics=self.metrics,
             )
             await listener.open(own if public_url is None else None)
             self._listener = listener
@@ -265,94 +266,6 @@ class Core:
                 )
             )
         return listener
-
-    # -- how it goes --------------------------------------------------------------------------------------------
-
-    async def health(self, *, config: LimitsGiven = None) -> HealthTable:
-        """Look at how the connection is: server, key, latency, machines, runs, cache, webhooks, clocks, journal.
-
-        A server that is down is a row that says so, and no error. It costs two requests, and up to three more where
-        runs of yours are not known to have ended.
-
-        Parameters
-        ----------
-        config : str, pathlib.Path, mapping or False, optional
-            From where on something is not well: a TOML file, or what one would say; False for the defaults. None looks
-            for ``comfynb-health.toml``, of which ``comfynb health --init`` writes a first one.
-
-        Returns
-        -------
-        HealthTable
-            A DataFrame with one row a check: what was looked at, "ok", "warn" or "bad", what was seen, and what to do;
-            ``comfynb.TABLES["health"].describe()`` tells the columns. It displays itself as a card.
-
-        Raises
-        ------
-        ConfigurationError
-            If the file cannot be used.
-
-        Examples
-        --------
-        >>> import comfynb
-        >>> ws = comfynb.connect(sandbox=True)
-        >>> ws.health().set_index("check").loc["key", "state"]
-        'ok'
-        """
-        from comfynb.frames.health import health_frame
-        from comfynb.services.health_limits import LimitsInUse
-
-        findings, _ = await self.findings(LimitsInUse(config).get())
-        return health_frame(findings, source=str(self.catalogue.client.transport.address), as_of=datetime.now(UTC))
-
-    async def findings(self, limits: HealthLimits) -> tuple[tuple[Finding, ...], bool]:
-        """Return what each check finds, and whether the server answered, so that all could be looked at."""
-        from comfynb.rules.health import judge
-        from comfynb.services.health import examine
-
-        facts = await examine(self.comfyui, self.metrics, limits, listener=self.listener, simulated=self.simulated)
-        return judge(facts, limits), facts.reachable
-
-    async def watch_health(
-        self, *, every: float = 30.0, config: LimitsGiven = None, on_alert: AlertCallback | None = None
-    ) -> HealthWatch:
-        """Look at the health again and again, in the background, and tell what changes for the worse or the better.
-
-        The first look is taken before this returns. An alert goes to the logger ``comfynb`` and to `on_alert`, once
-        for each incident, and once when it is over; ``[alerts]`` of the file says after how many looks.
-
-        Parameters
-        ----------
-        every : float
-            Seconds between two looks.
-        config : str, pathlib.Path, mapping or False, optional
-            As `health` takes it; the file is read again when it changes.
-        on_alert : callable, optional
-            Called with each `comfynb.rules.alerting.Alert`, on a thread of its own; what it raises is logged.
-
-        Returns
-        -------
-        HealthWatch
-            It goes on until `stop`, the end of a ``with``, or the end of the workspace.
-
-        Raises
-        ------
-        ConfigurationError
-            If the file cannot be used.
-
-        Examples
-        --------
-        >>> import comfynb
-        >>> ws = comfynb.connect(sandbox=True)
-        >>> with ws.watch_health(every=60) as watch:
-        ...     watch.last.set_index("check").loc["server", "state"]
-        'ok'
-        """
-        from comfynb.core.health_watch import HealthWatch
-        from comfynb.services.health_limits import LimitsInUse
-
-        watch = HealthWatch(self, LimitsInUse(config), every, on_alert)
-        await watch.begin()
-        return watch
 
     # -- itself -------------------------------------------------------------------------------------------------
 
@@ -402,8 +315,7 @@ class Core:
     async def close(self) -> None:
         """Close the connections, and the sandbox if `connect` started one. The workspace is of no use afterwards."""
         self.live.close()
-        for watch in list(self.watches):
-            watch.stop()
+        self.health.close()
         if self._listener is not None:
             await self._listener.aio.close()
         journal = self.comfyui.submitter.journal
@@ -431,5 +343,5 @@ def _abandon(runner: Runner, server: Server) -> None:
 def _webhooks(of: weakref.ref[Core]) -> Mapping[str, int]:
     """Return how many webhooks came, by what became of them."""
     core = of()
-    counts: Mapping[str, int] = core.listener.counts if core is not None and core.listener is not None else {}
-    return counts
+    listener = core.receiver if core is not None else None
+    return listener.counts if listener is not None else {}

@@ -120,7 +120,7 @@ class HealthWatch:
         self._loop = asyncio.get_running_loop()
         await self._look()
         if not self._stopped:
-            self._core.watches.append(self)
+            self._core.health.watches.append(self)
             self._task = asyncio.ensure_future(self._go())
 
     async def _look(self) -> HealthTable:
@@ -139,7 +139,7 @@ class HealthWatch:
                     self._trouble = str(error)
                     log.warning("the limits of the watch over health cannot be used, and stay as they were: %s", error)
             with collecting([]):
-                findings, complete = await self._core.findings(self._limits)
+                findings, complete = await self._core.health.findings(self._limits)
             self._findings, self._looked = findings, datetime.now(UTC)
             alerts = self._alerting.look(findings, self._limits, complete=complete)
             for alert in alerts:
@@ -203,7 +203,7 @@ class HealthWatch:
         """Look no more. May be called from any thread, also by the callback; to stop twice does nothing."""
         self._stopped = True
         with suppress(ValueError):
-            self._core.watches.remove(self)
+            self._core.health.watches.remove(self)
         task, loop = self._task, self._loop
         if task is not None and loop is not None:
             with suppress(RuntimeError):  # the loop has ended, and the task with it

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from comfynb.display.listener import ListenerFacts, listener_html, listener_text
 from comfynb.errors import ConfigurationError
 from comfynb.face import Face, Twin, calls
 from comfynb.services.events import RunEvents
+from comfynb.services.metrics import Metrics
+from comfynb.services.metrics.page import PAGE, MetricsPage
 from comfynb.services.webhooks.event import Event
 from comfynb.services.webhooks.receiver import Receiver, make_app
 from comfynb.services.webhooks.server import Server
 from comfynb.services.webhooks.token import LIFETIME, PATH, Tokens, check_secret
 from comfynb.settings import check_webhook
-
-if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,8 @@ class Listener:
         Is told what comes.
     signed_with : bytes, optional
         The secret of a server that signs: a signature that comes along has to be right then.
-    routes : sequence of starlette.routing.BaseRoute
-        What is served besides, such as ``/metrics``.
+    metrics : Metrics, optional
+        What is served at ``/metrics``.
     """
 
     def __init__(
@@ -100,14 +99,17 @@ class Listener:
         events: RunEvents,
         *,
         signed_with: bytes | None = None,
-        routes: Sequence[BaseRoute] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         self.how = how
         self._face = face
         self._events = events
-        self._tokens = Tokens(how.secret or secrets.token_bytes(32), how.lifetime, time.time)
+        secret = how.secret or secrets.token_bytes(32)
+        self._tokens = Tokens(secret, how.lifetime, time.time)
         self._receiver = Receiver(self._tokens, self._heard, signed_with)
-        self._routes = tuple(routes)
+        self._metrics_token = hmac.new(secret, PAGE.encode(), "sha256").hexdigest()
+        local = how.public_url is None and how.host in ("127.0.0.1", "localhost", "::1")
+        self._page = MetricsPage(metrics, self._metrics_token, is_open=local) if metrics is not None else None
         self.server = Server()
 
     def _heard(self, event: Event) -> bool:
@@ -117,6 +119,16 @@ class Listener:
     def running(self) -> bool:
         """Whether it listens."""
         return self.server.running
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without being closed."""
+        return self.server.failed
+
+    @property
+    def silent(self) -> bool:
+        """Whether a run has ended of which nothing came."""
+        return self._events.silent
 
     @property
     def url(self) -> str:
@@ -140,6 +152,14 @@ class Listener:
         return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
     @property
+    def metrics_url(self) -> str:
+        """Where Prometheus reads what this connection has counted, on this machine: keep it to yourself.
+
+        ``/metrics`` needs the token at its end only where a tunnel or a proxy passes requests on.
+        """
+        return f"{self.url}{PAGE}?token={self._metrics_token}"
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many posts had which outcome: "event" is one of a run that is known here."""
         return dict(self._receiver.counts)
@@ -147,7 +167,8 @@ class Listener:
     async def open(self, stands_for: str | None) -> None:
         """Listen from now on, in the place of the connection's own webhook if that is named."""
         prefix = unquote(urlsplit(self.public_url).path.rstrip("/")) if self.how.public_url else ""
-        await self.server.start(make_app(self._receiver, prefix, self._routes), self.how.host, self.how.port)
+        routes = [self._page.route()] if self._page is not None else []
+        await self.server.start(make_app(self._receiver, prefix, routes), self.how.host, self.how.port)
         self._events.open(self._address_for_events, stands_for)
 
     def _address_for_events(self) -> str:

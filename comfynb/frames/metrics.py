@@ -9,7 +9,7 @@ import pandas as pd
 
 from comfynb.frames.build import frame
 from comfynb.frames.schema import TABLES
-from comfynb.services.metrics import RouteFigures, RunFigures
+from comfynb.services.metrics.figures import RouteFigures, RunFigures
 
 __all__ = ["metrics_counts_frame", "metrics_frame", "metrics_runs_frame"]
 

@@ -149,6 +149,8 @@ class HealthFacts:
         Whether the answer was one of the API.
     trouble : str
         Why there was no answer.
+    offline : bool
+        Whether the server must not be asked.
     latencies : mapping of str to sequence of float
         Seconds of the last good calls of each route, the oldest first.
     failed, calls : int
@@ -163,10 +165,14 @@ class HealthFacts:
         Why runs could not be looked at.
     entries, hits, misses : int
         Of the cache.
+    cache_trouble : str
+        Where it keeps answers and cannot just now.
     listening : bool or None
         Whether the receiver of webhooks runs; None if there is none.
     webhooks : mapping of str to int
         How many webhooks came, by what became of them.
+    unheard : bool
+        Whether a run has ended of which nothing came.
     clock_offset : float or None
         Seconds by which the server's clock is ahead.
     simulated : bool
@@ -185,6 +191,7 @@ class HealthFacts:
     status: int | None = None
     is_api: bool = False
     trouble: str = ""
+    offline: bool = False
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
     failed: int = 0
     calls: int = 0
@@ -195,8 +202,10 @@ class HealthFacts:
     entries: int = 0
     hits: int = 0
     misses: int = 0
+    cache_trouble: str = ""
     listening: bool | None = None
     webhooks: Mapping[str, int] = field(default_factory=dict)
+    unheard: bool = False
     clock_offset: float | None = None
     simulated: bool = False
     unknown: Sequence[str] = ()
@@ -254,6 +263,9 @@ def judge(facts: HealthFacts, limits: HealthLimits | None = None) -> tuple[Findi
 
 
 def _server(facts: HealthFacts) -> Finding:
+    if facts.offline:
+        why = tidy(facts.trouble, 300).rstrip(".")
+        return Finding("server", "warn", f"not asked: {why}", "Connect anew where it may be asked.")
     if facts.status is None:
         why = tidy(facts.trouble, 300).rstrip(".") or "no answer came"
         return Finding("server", "bad", why, "Check the address, the network, and whether it runs.")
@@ -363,6 +375,9 @@ def _runs(facts: HealthFacts, limits: HealthLimits) -> Finding:
 def _cache(facts: HealthFacts) -> Finding:
     looks = facts.hits + facts.misses
     kept = f"{facts.entries or 'no'} entr{'y' if facts.entries == 1 else 'ies'}"
+    if facts.cache_trouble:
+        advice = "Look after it; until then reads ask the server."
+        return Finding("cache", "warn", f"{tidy(facts.cache_trouble, 200)} fails; {kept} in memory", advice)
     return Finding("cache", "ok", kept if not looks else f"{kept}, {facts.hits / looks:.0%} of {looks} looks served")
 
 
@@ -372,6 +387,9 @@ def _webhooks(facts: HealthFacts) -> Finding:
     came = ", ".join(f"{number} {tidy(outcome, 40)}" for outcome, number in sorted(facts.webhooks.items()) if number)
     if not facts.listening:
         return Finding("webhooks", "bad", "the receiver does not run", "ws.listen() starts it again.")
+    if facts.unheard:
+        advice = "Check that the server reaches its public_url; runs are asked for meanwhile."
+        return Finding("webhooks", "warn", "the receiver runs, and a run ended of which nothing came", advice)
     return Finding("webhooks", "ok", f"the receiver runs; {came or 'nothing came so far'}")
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from comfynb.api.answers import Answer
 from comfynb.api.models import ListedRun, Machine, unknown_fields
@@ -35,8 +35,33 @@ _LISTED: Final = 100
 _MOST_STALE: Final = 50
 
 
+class Receiving(Protocol):
+    """What is looked at of a receiver of webhooks."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without being closed."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether a run has ended of which nothing came."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many posts had which outcome."""
+
+
 async def examine(
-    service: ComfyUIService, metrics: Metrics, limits: HealthLimits, *, listener: Any = None, simulated: bool = False
+    service: ComfyUIService,
+    metrics: Metrics,
+    limits: HealthLimits,
+    *,
+    receiver: Receiving | None = None,
+    simulated: bool = False,
 ) -> HealthFacts:
     """Look at how a connection is. A server that is down is a fact like others, and no error.
 
@@ -50,8 +75,8 @@ async def examine(
         What it has counted.
     limits : HealthLimits
         From where on a run is stale.
-    listener : object, optional
-        The receiver of webhooks: it has `running` and `counts`.
+    receiver : Receiving, optional
+        The receiver of webhooks, if there was one.
     simulated : bool
         Whether the server is a sandbox.
     """
@@ -74,12 +99,14 @@ async def examine(
     for warning in told:
         metrics.noticed(warning)
     failed, calls = metrics.recent()
+    keeper = service.workflows.cache.keeper
     cache = Counter({what: number for kind, what, number in metrics.counts() if kind == "cache"})
     return HealthFacts(
         address=str(transport.address),
         status=answer.status if answer is not None else None,
         is_api=answer is not None and answer.is_json and not answer.no_such_route,
         trouble=trouble,
+        offline=transport.offline is not None,
         latencies=metrics.latencies(),
         failed=failed,
         calls=calls,
@@ -90,8 +117,10 @@ async def examine(
         entries=len(service.workflows.cache),
         hits=cache.total() - cache["miss"],
         misses=cache["miss"],
-        listening=bool(listener.running) if listener is not None else None,
-        webhooks=dict(listener.counts) if listener is not None else {},
+        cache_trouble=", ".join(keeper.failing) if keeper is not None else "",
+        listening=_listening(receiver),
+        webhooks=dict(receiver.counts) if receiver is not None else {},
+        unheard=receiver is not None and receiver.running and receiver.silent,
         clock_offset=transport.clock_offset,
         simulated=simulated,
         unknown=(*_drift(service, machines or [], runs), *metrics.unknowns()),
@@ -103,6 +132,8 @@ async def examine(
 
 async def _ask(transport: Transport, metrics: Metrics) -> tuple[Answer | None, str]:
     """Ask for a machine, once, below each prefix that may be the API's; return the answer, or why there is none."""
+    if transport.offline is not None:
+        return None, transport.offline
     known = transport.prefix
     found: Answer | None = None
     for prefix in transport.address.prefixes if known is None else (known,):
@@ -123,6 +154,13 @@ async def _ask(transport: Transport, metrics: Metrics) -> tuple[Answer | None, s
         if not answer.no_such_route and answer.is_json:
             break
     return found, ""
+
+
+def _listening(receiver: Receiving | None) -> bool | None:
+    """Return whether it listens; None if there is none, or it was closed."""
+    if receiver is None or not (receiver.running or receiver.failed):
+        return None
+    return receiver.running
 
 
 def _machines(service: ComfyUIService, machines: list[Machine]) -> list[MachineSeen]:

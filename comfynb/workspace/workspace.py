@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from comfynb.core import Core
+from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects
 from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
@@ -49,6 +50,10 @@ def _tables(ws: Workspace) -> Tables:
 
 def _objects(ws: Workspace) -> Objects:
     return ws._core.objects
+
+
+def _health(ws: Workspace) -> HealthChecks:
+    return ws._core.health
 
 
 def _catalogue(ws: Workspace) -> WorkflowsService:
@@ -148,8 +153,8 @@ class Workspace:
 
     # -- how it goes --------------------------------------------------------------------------------------------
 
-    health = calls(_core, Core.health)
-    watch_health = calls(_core, Core.watch_health)
+    health = calls(_health, HealthChecks.health)
+    watch_health = calls(_health, HealthChecks.watch_health)
 
     # -- tables -------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,11 @@ class AnswerKeeper:
         """Whether the server was away when it was asked last, or must not be asked."""
         return self.offline is not None or self._said
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Where answers are kept that failed lately, and are left alone for now."""
+        return tuple(name for name, until in self._broken.items() if time.monotonic() < until)
+
     async def answer(self, key: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer to a read.
 

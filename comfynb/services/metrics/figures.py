@@ -1,33 +1,10 @@
-"""What goes into metrics, and what comes out of them."""
+"""What comes out of metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["EndedRun", "RouteFigures", "RunFigures"]
-
-
-@dataclass(frozen=True, slots=True)
-class EndedRun:
-    """A run that was seen to end.
-
-    Attributes
-    ----------
-    workflow, machine : str
-        Their names.
-    status : str
-        How it ended.
-    queue, cold_start, running, total : float or None
-        Seconds; None is what the server does not tell. `total` is from its creation to its end.
-    """
-
-    workflow: str
-    machine: str
-    status: str
-    queue: float | None = None
-    cold_start: float | None = None
-    running: float | None = None
-    total: float | None = None
+__all__ = ["RouteFigures", "RunFigures"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from comfynb.api.transport import Call
 from comfynb.rules.quantiles import quantile
 from comfynb.rules.text import tidy
-from comfynb.services.metrics.figures import EndedRun, RouteFigures, RunFigures
+from comfynb.services.metrics.ended import EndedRun
+from comfynb.services.metrics.figures import RouteFigures, RunFigures
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from comfynb.api.transport import Call
-from comfynb.services.metrics.figures import EndedRun, RouteFigures, RunFigures
+from comfynb.services.metrics.ended import EndedRun
 from comfynb.warnings import SchemaDriftWarning
 
 if TYPE_CHECKING:
+    from comfynb.services.metrics.figures import RouteFigures, RunFigures
     from comfynb.services.metrics.meters import Meters
 
 __all__ = ["Metrics"]

@@ -47,6 +47,11 @@ class Server:
         """Whether it answers."""
         return self._task is not None and not self._task.done()
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without being told to."""
+        return self._task is not None and self._task.done() and not self._server.should_exit
+
     async def start(self, app: Starlette, host: str, port: int) -> None:
         """Serve from now on.
 

@@ -21,7 +21,7 @@ from comfynb.rules.diagnosis import Failure
 from comfynb.rules.health import Finding
 from comfynb.rules.inputs import InputDefinition
 from comfynb.rules.validation import MergedInputs
-from comfynb.services.metrics import RouteFigures, RunFigures
+from comfynb.services.metrics.figures import RouteFigures, RunFigures
 from comfynb.services.prepared import Prepared
 
 WHEN = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

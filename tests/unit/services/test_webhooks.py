@@ -507,3 +507,40 @@ def test_a_prepared_run_and_the_workspace_show_the_address_without_its_token(san
         for text in (repr(ws.prepare("text2img", webhook=True)), repr(ws), ws._repr_mimebundle_()["text/html"]):
             assert f"{listener.url}/hooks/…" in text
             assert token not in text
+
+
+# What is served besides
+
+
+def test_prometheus_reads_it_from_this_machine(sandbox: Sandbox) -> None:
+    """At ``/metrics``, up to date; the webhooks that came are among it."""
+    with comfynb.connect(sandbox=sandbox) as ws, ws.listen() as listening:
+        ws.workflows()
+        post(listening.address)
+        answer = httpx.get(f"{listening.url}/metrics")
+        assert answer.status_code == 200
+        assert 'comfynb_requests_total{route="GET /workflows",status="200"} 1.0' in answer.text
+        assert 'comfynb_webhooks_total{outcome="other"} 1.0' in answer.text
+        assert sandbox.api_key not in answer.text
+        assert httpx.post(f"{listening.url}/metrics").status_code == 405
+        assert listening.metrics_url.partition("=")[2] not in repr(listening)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "evil.example"}, {"x-forwarded-for": "1.2.3.4"}, {"authorization": "Bearer x"}, {"host": ""}]
+)
+def test_strangers_do_not_learn_what_was_counted(headers: dict[str, str]) -> None:
+    """Through a tunnel or a proxy, or by a page in a browser: it is as if nothing were there."""
+    with comfynb.connect("http://127.0.0.1:9", "some-key", journal=False) as ws:
+        with ws.listen(public_url="http://127.0.0.1:1/below") as listening:
+            assert httpx.get(f"{listening.url}/metrics", headers=headers).status_code == 404
+            assert httpx.get(f"{listening.url}/metrics?token=x").status_code == 404
+            assert httpx.get(f"{listening.url}/metrics").status_code == 404
+            assert httpx.get(listening.metrics_url, headers=headers).status_code == 200
+            token = listening.metrics_url.partition("=")[2]
+            bearer = {"authorization": f"Bearer {token}"}
+            assert httpx.get(f"{listening.url}/metrics", headers=bearer).status_code == 200
+        with ws.listen() as listening:
+            open_to_it = headers.keys() == {"authorization"}
+            status = httpx.get(f"{listening.url}/metrics", headers=headers).status_code
+            assert status == (200 if open_to_it else 404)

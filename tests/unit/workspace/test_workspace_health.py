@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 from faults import KEY, RawServer, Request, json_answer, text_answer
@@ -180,12 +180,54 @@ def test_a_journal_that_cannot_be_read_is_bad(sandbox: Sandbox, tmp_path: Path) 
 
 
 def test_the_receiver_of_webhooks_is_a_row(ws: comfynb.Workspace) -> None:
-    """Whether it runs, and what came."""
+    """Whether it runs, what came, and whether nothing did; one that was closed is missed by nobody."""
     assert "no receiver" in seen(ws.health(), "webhooks")
-    ws._core.listener = SimpleNamespace(running=True, url="http://127.0.0.1:1", counts={"taken": 3})
-    assert seen(ws.health(), "webhooks") == "the receiver runs; 3 taken"
-    ws._core.listener.running = False
+    with ws.listen() as listener:
+        assert seen(ws.health(), "webhooks") == "the receiver runs; nothing came so far"
+        httpx.post(listener.address, json={"event_type": "run.updated", "status": "running", "run_id": "r1"})
+        assert seen(ws.health(), "webhooks") == "the receiver runs; 1 other"
+        ws.comfyui_service.events.silent = True
+        assert state(ws.health(), "webhooks") == "warn"
+    assert "no receiver" in seen(ws.health(), "webhooks")
+    assert not listener.failed
+
+
+def test_a_receiver_that_broke_down_is_bad(ws: comfynb.Workspace) -> None:
+    """It was not closed."""
+    ws.listen()
+    listener = ws._core.receiver
+    assert listener is not None
+
+    async def break_down() -> None:
+        task = listener.server._task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait((task,))
+
+    ws._face.call(break_down)
     assert state(ws.health(), "webhooks") == "bad"
+
+
+def test_a_workspace_that_may_not_ask_says_so(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
+    """It is no incident, and nothing is sent."""
+    with comfynb.connect(sandbox.url, sandbox.api_key, offline=True) as offline:
+        before = sandbox.counters.total
+        table = offline.health()
+        assert sandbox.counters.total == before
+    assert state(table, "server") == "warn"
+    assert seen(table, "server").startswith("not asked: ")
+    assert seen(table, "requests") == "none so far"
+
+
+def test_a_cache_on_disk_that_fails_is_a_row(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Reads go on without it."""
+    with comfynb.connect(sandbox.url, sandbox.api_key, journal=False) as ws:
+        keeper = ws.workflows_service.cache.keeper
+        assert keeper is not None
+        keeper._broken["disk"] = float("inf")
+        table = ws.health()
+    assert state(table, "cache") == "warn"
+    assert "disk fails" in seen(table, "cache")
 
 
 def test_latency_is_compared_with_what_it_was(ws: comfynb.Workspace, sandbox: Sandbox) -> None:
@@ -288,7 +330,7 @@ def test_a_watch_looks_by_itself_until_it_is_stopped(ws: comfynb.Workspace, sand
         assert looked.acquire(timeout=10)
     watch.stop()
     watch.stop()
-    assert ws._core.watches == []
+    assert ws._core.health.watches == []
     watch.look()  # by hand it still can
     assert not watch.running
     assert "no longer" in repr(watch)
