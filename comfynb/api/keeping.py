@@ -26,6 +26,8 @@ class Allowed:
         Dropping one of these drops the answer.
     refresh : bool
         Whether only the server's own answer will do, unless the server is away.
+    begun : float
+        `time.time()` when it began; 0 for each request's own time.
     stored : list of float
         `time.time()` of the answers that were not the server's own.
     away : bool
@@ -37,6 +39,7 @@ class Allowed:
     ttl: float = 0.0
     tags: frozenset[str] = frozenset()
     refresh: bool = False
+    begun: float = 0.0
     stored: list[float] = field(default_factory=list)
     away: bool = False
     size: int = 0

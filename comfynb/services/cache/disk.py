@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, un
 """
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
-_READ_PATIENCE: Final = 0.1
+_READ_PATIENCE: Final = 0.25
 """Seconds that a read waits; it is done on the event loop, and a writer does not stop it as a rule."""
 
 
@@ -206,7 +206,15 @@ class DiskStore:
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         """Return the connection that writes and the one that reads."""
         with self._lock(0):
-            return self._open()
+            until = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    return self._open()
+                except sqlite3.OperationalError as error:
+                    # SQLite does not wait by itself while another process makes the file.
+                    if "locked" not in str(error) or time.monotonic() >= until:
+                        raise
+                    time.sleep(0.02)
 
     def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if self._writer is not None and self._reader is not None and self._pid == os.getpid():

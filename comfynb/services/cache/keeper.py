@@ -198,7 +198,7 @@ class AnswerKeeper:
             kept = await self._last(key)
             if kept is not None:
                 return self._given(kept, allows, "last known")
-        begun = time.time()
+        begun = (allows.begun if allows is not None else 0.0) or time.time()
         try:
             answer = await ask()
         except OfflineError:

@@ -222,7 +222,7 @@ class Cache:
         self, key: str, fetch: Callable[[], Coroutine[Any, Any, T]], allows: Allowed, stale: float, number: int
     ) -> Entry[T]:
         allowed.set(allows)  # of this task alone
-        begun = time.time()
+        begun = allows.begun = time.time()
         value = await fetch()
         stored = min((begun, *allows.stored))
         age, ttl = begun - stored, allows.ttl

@@ -18,7 +18,7 @@ from comfynb.api.connections import Limits
 from comfynb.cli.app import app
 from comfynb.sandbox import Sandbox
 
-COMMANDS = ("demo", "api", "catalog", "workflow", "names", "routes", "routing-test", "sandbox", "lab", "app")
+COMMANDS = ("demo", "api", "catalog", "workflow", "names", "routes", "routing-test", "sandbox", "lab", "app", "health")
 HOSTILE = "fox\x1b]0;title\x07\x1b[31m\x9b2J\u202eevil\r\n<b>[red]"
 """What somebody can call a workflow, a machine or an input."""
 
