@@ -55,6 +55,7 @@ def connect(
     cache_ttl: float = 300.0,
     machines_ttl: float = 15.0,
     max_concurrent: int = 8,
+    max_rate: float | None = None,
 ) -> Workspace:
     """Connect to a ComfyDeploy workspace. Nothing is asked of the network until it is needed.
 
@@ -120,6 +121,9 @@ def connect(
         Seconds to keep the state of machines.
     max_concurrent : int
         Requests under way at once.
+    max_rate : float, optional
+        Requests a second, for all handles and views together: submits go first, looks at runs last. None for no limit
+        but the server's own: what it asks for with ``Retry-After`` holds for all requests of the connection.
 
     Raises
     ------
@@ -144,6 +148,8 @@ def connect(
     ):
         if not value >= 0:
             raise ConfigurationError(f"{name}={value} must not be negative.")
+    if max_rate is not None and not max_rate > 0:
+        raise ConfigurationError(f"max_rate={max_rate} has to be more than 0; None is no limit.")
     for name, most in (("max_runs", max_runs), ("max_cost", max_cost)):
         if most is not None and not most >= 0:
             raise ConfigurationError(f"{name}={most} must not be negative.")
@@ -176,7 +182,7 @@ def connect(
             started.start()
         url, api_key = sandbox.url, sandbox.api_key
     rules = RulesSource(routing, named=settings.routing)
-    limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent)
+    limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent, max_rate=max_rate)
     client = open_client(url, api_key, limits=limits, settings=settings)
     times = Times(cache_ttl, machines_ttl)
     in_memory = sandbox is not False

@@ -46,6 +46,8 @@ class Limits:
         Bytes of a file that is saved; more of one are not taken.
     largest_read : int
         Bytes of a file that is read into memory.
+    max_rate : float or None
+        Requests a second; None for no limit of ours.
     """
 
     timeout: float = 60.0
@@ -57,6 +59,7 @@ class Limits:
     largest_read: int = 512 << 20
     first_wait: float = 0.5
     longest_wait: float = 20.0
+    max_rate: float | None = None
 
     @property
     def connect(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from comfynb.api import models, routes
@@ -50,12 +50,13 @@ class RunCalls(Calls):
         )
         return found.data or []
 
-    async def queue(self, route: Route, body: Mapping[str, Any]) -> Answer:
+    async def queue(self, route: Route, body: Mapping[str, Any], *, begins: Callable[[], None] | None = None) -> Answer:
         """Send one of the three submits and return its answer, whatever its status.
 
-        The status is left to the caller, since an error can leave a run behind.
+        The status is left to the caller, since an error can leave a run behind. `begins` is called just before it is
+        sent; what that raises ends it.
         """
-        return await self.transport.send(route, json=dict(body))
+        return await self.transport.send(route, json=dict(body), begins=begins)
 
     def queued(self, answer: Answer, route: Route) -> models.Queued:
         """Decode the answer to a submit."""

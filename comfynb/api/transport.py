@@ -25,9 +25,10 @@ import httpx
 from pydantic import SecretStr
 
 from comfynb.api.address import Address
-from comfynb.api.answers import Answer, http_date, raise_for, unreadable
+from comfynb.api.answers import Answer, http_date, raise_for, retry_after, unreadable
 from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error
 from comfynb.api.keeping import Keeper
+from comfynb.api.pacing import Pacer, Slots, Turn, turn
 from comfynb.api.retrying import retried
 from comfynb.api.routes import WORKFLOWS, Kind, Route
 from comfynb.errors import NotFoundError, OfflineError, TransportError
@@ -62,7 +63,7 @@ class Call:
     size : int
         Bytes of the answer's body.
     waited : float
-        Seconds of those that were spent between the tries.
+        Seconds of those that were spent between the tries, or waiting for a turn.
     """
 
     route: str
@@ -75,8 +76,8 @@ class Call:
 
 @dataclass(slots=True)
 class _OfLoop:
-    reads: asyncio.Semaphore
-    submits: asyncio.Semaphore
+    reads: Slots
+    submits: Slots
     discovery: asyncio.Lock
     client: httpx.AsyncClient | None = None
 
@@ -97,6 +98,8 @@ class Transport:
     ----------
     hooks : list of callable
         Each is called with a `Call` after every request.
+    pacer : Pacer
+        Who gives turns to requests.
     keeper : Keeper or None
         Who keeps answers to reads, and may give them instead of the server.
     offline : str or None
@@ -107,6 +110,7 @@ class Transport:
         self.address = address
         self.limits = limits or Limits()
         self.hooks: list[Callable[[Call], None]] = []
+        self.pacer = Pacer(self.limits.max_rate)
         self.keeper: Keeper | None = None
         self.offline: str | None = None
         self._key = api_key
@@ -161,6 +165,7 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         json: Any = None,
         files: Mapping[str, Any] | None = None,
+        begins: Callable[[], None] | None = None,
     ) -> Answer:
         """Send one request and return the answer to it, whatever its status.
 
@@ -172,6 +177,8 @@ class Transport:
             Values for the placeholders of the path.
         query, json, files
             As in httpx. None values of `query` are left out.
+        begins : callable, optional
+            Called when its turn has come, just before anything of it is sent; what it raises ends it.
 
         Raises
         ------
@@ -189,7 +196,7 @@ class Transport:
         if route.kind is not Kind.READ:
             if not self._confirmed:
                 await self.discover()
-            return await self._counted(route, self._prefix + path, arguments)
+            return await self._counted(route, self._prefix + path, arguments, begins)
         if self.keeper is None:
             return await self._read(route, path, arguments)
         key = f"{path}?{httpx.QueryParams(sorted(arguments['params'].items()))}".rstrip("?")
@@ -281,7 +288,7 @@ class Transport:
         found = self._of_loops.get(loop)
         if found is None:
             many = self.limits.max_concurrent
-            found = _OfLoop(asyncio.Semaphore(many), asyncio.Semaphore(many), asyncio.Lock())
+            found = _OfLoop(Slots(many), Slots(many), asyncio.Lock())
             self._of_loops = {known: its for known, its in self._of_loops.items() if not known.is_closed()}
             self._of_loops[loop] = found
         return found
@@ -289,14 +296,16 @@ class Transport:
     def _confirm(self, prefix: str) -> None:
         self._prefix, self._confirmed = prefix, True
 
-    async def _counted(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+    async def _counted(
+        self, route: Route, path: str, arguments: dict[str, Any], begins: Callable[[], None] | None = None
+    ) -> Answer:
         begun, tries, answer = time.perf_counter(), [0], None
         waits: list[float] = []
         try:
 
             async def once() -> Answer:
                 tries[0] += 1
-                return await self._once(route, path, arguments)
+                return await self._once(route, path, arguments, waiting=waits.append, begins=begins)
 
             if route.kind is Kind.READ:
                 answer = await retried(once, route=route, limits=self.limits, now=self.server_now, waiting=waits.append)
@@ -320,7 +329,15 @@ class Transport:
                     # Whoever counts calls must not cost the answer: that of a submit is the id of a paid run.
                     log.exception("a hook failed on %s", call.route)
 
-    async def _once(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
+    async def _once(
+        self,
+        route: Route,
+        path: str,
+        arguments: dict[str, Any],
+        *,
+        waiting: Callable[[float], None] = lambda _: None,
+        begins: Callable[[], None] | None = None,
+    ) -> Answer:
         if self.offline is not None:
             raise OfflineError(f"{self.offline} {route} was not sent.", sent=False)
         submit = route.kind is Kind.SUBMIT
@@ -332,7 +349,11 @@ class Transport:
             # What the connection has taken need not have arrived, so a silence of that length is no fault.
             seconds += _size(files) / SLOWEST_UPLOAD
             arguments = {**arguments, "timeout": httpx.Timeout(seconds, connect=self.limits.connect)}
-        async with self._here.submits if submit else self._here.reads:
+        slots = self._here.submits if submit else self._here.reads
+        waiting(await self.pacer.take(Turn.SUBMIT if submit else turn.get(), slots))
+        try:
+            if begins is not None:
+                begins()
             holder: Any = (
                 new_client(self.address, self.limits, self.limits.submit_timeout)
                 if submit
@@ -355,6 +376,8 @@ class Transport:
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
                     cause = self._fault_without_key(error)
                     raise transport_error(cause, self.address, route) from cause
+        finally:
+            self.pacer.give_back(slots)
 
     async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Answer:
         # Redirects are not followed: no key goes to another host, and no submit is sent twice.
@@ -365,6 +388,7 @@ class Transport:
             answer = Answer(response.status_code, content, headers.get("content-type", "").lower(), headers)
             if answer.drops_connection and (stream := response.extensions.get("network_stream")) is not None:
                 await stream.aclose()
+        self.pacer.answered(answer.status, retry_after(answer, self.server_now()))
         when = http_date(response.headers.get("date", ""))
         if when is not None:
             self._server_seen, self._clock_offset = when, when - datetime.now(UTC)

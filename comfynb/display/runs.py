@@ -64,6 +64,8 @@ class RunFacts:
         How long it waited, started and ran, as far as that is known.
     price : float or None
         US dollars a second of its GPU.
+    waiting : str or None
+        What looks at it wait for.
     """
 
     id: str
@@ -86,6 +88,7 @@ class RunFacts:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
     price: float | None = None
+    waiting: str | None = None
 
 
 def run_text(facts: RunFacts) -> str:
@@ -187,6 +190,8 @@ def _sections(facts: RunFacts) -> list[Section]:
         sections.append(Notes((failure.hint,)))
     elif facts.status in _UNEXPLAINED:
         sections.append(Notes(("Why is not known here: run.explain() asks the server.",), "bad"))
+    if facts.waiting:
+        sections.append(Notes((f"{facts.waiting[0].upper()}{facts.waiting[1:]}.",), "warn"))
     if facts.stalled:
         sections.append(Notes((f"Stalled: {facts.stalled}",), "warn"))
     if facts.trouble:

@@ -49,6 +49,8 @@ class WorkspaceFacts:
         Why the server could not be asked just now.
     away : str or None
         Why what is shown is what was read before, in a sentence.
+    waiting : str or None
+        What requests wait for.
     """
 
     address: str
@@ -65,6 +67,7 @@ class WorkspaceFacts:
     last_run: str | None = None
     trouble: str | None = None
     away: str | None = None
+    waiting: str | None = None
 
 
 def workspace_text(facts: WorkspaceFacts) -> str:
@@ -140,6 +143,8 @@ def _notes(facts: WorkspaceFacts) -> tuple[Section, ...]:
         notes.append(Notes((facts.trouble,), "bad"))
     elif facts.away:
         notes.append(Notes((facts.away,), "warn"))
+    if facts.waiting:
+        notes.append(Notes((f"{facts.waiting[0].upper()}{facts.waiting[1:]}.",), "warn"))
     if facts.broken:
         notes.append(Notes(("ws.deployments() says what is wrong with those that cannot be listed.",), "warn"))
     if facts.machines and not facts.machines.get("ready"):

@@ -155,6 +155,8 @@ class HealthFacts:
         Seconds of the last good calls of each route, the oldest first.
     failed, calls : int
         How many of the last calls failed, and how many these are.
+    waiting : str
+        What requests wait for; empty if they need not.
     machines : sequence of MachineSeen or None
         The machines; None if they could not be read.
     stale : sequence of StaleRun
@@ -195,6 +197,7 @@ class HealthFacts:
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
     failed: int = 0
     calls: int = 0
+    waiting: str = ""
     machines: Sequence[MachineSeen] | None = None
     stale: Sequence[StaleRun] = ()
     unresolved: int = 0
@@ -326,6 +329,8 @@ def _requests(facts: HealthFacts, limits: HealthLimits) -> Finding:
     if facts.calls < _FEW_CALLS:
         state = "warn" if state == "bad" else "ok"
     seen = f"{facts.failed or 'none'} of the last {facts.calls} failed"
+    if facts.waiting:
+        state, seen = "bad" if state == "bad" else "warn", f"{seen}; {tidy(facts.waiting, 200)}"
     return Finding("requests", state, seen, "ws.metrics() says which, and how." if state != "ok" else "")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from comfynb.api.pacing import Turn, turn
 from comfynb.errors import AuthenticationError, ComfyError, NotFoundError, PermissionDeniedError
 from comfynb.runs.explaining import explain
 from comfynb.services.watching import State
@@ -93,6 +94,13 @@ class LiveRuns:
         view.unsubscribe = self._core.comfyui.events.subscribe(view.tracked.id, lambda: self._call(view))
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._go())
+        if self._tell not in view.tracked.pacer.listeners:
+            view.tracked.pacer.listeners.append(self._tell)
+
+    def _tell(self) -> None:
+        """Let all show what is known now."""
+        for view in list(self._views):
+            view.tell()
 
     def _call(self, view: LiveView) -> None:
         """Look at a view next, since an event names its run."""
@@ -113,6 +121,8 @@ class LiveRuns:
         if not self._views and self._task is not None:
             self._task.cancel()
             self._task = None
+            with suppress(ValueError):
+                view.tracked.pacer.listeners.remove(self._tell)
 
     def close(self) -> None:
         """Watch nothing any more, since the connections are closed."""
@@ -120,6 +130,7 @@ class LiveRuns:
             self._give_up(view, "the workspace was closed.")
 
     async def _go(self) -> None:
+        turn.set(Turn.LOOK)  # of this task alone
         while self._views:
             begun = time.monotonic()
             self._called.clear()

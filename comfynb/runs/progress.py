@@ -34,10 +34,13 @@ class Progress:
             That of a bar of ipywidgets: "success", "danger", "warning" or none.
         """
 
-    def show(self, seen: Observed) -> None:
-        """Show what is known of a run now."""
+    def show(self, seen: Observed, waiting: str | None = None) -> None:
+        """Show what is known of a run now, and what looks at it wait for."""
         share = "" if seen.ended else f" ({seen.progress:.0%})"
-        self.move(seen.progress, f"{tidy(seen.stage, 80)}{share}", _STYLES.get(seen.status, ""))
+        words = f"{tidy(seen.stage, 80)}{share}"
+        if waiting and not seen.ended:
+            words = f"{waiting}; {words}"
+        self.move(seen.progress, words, _STYLES.get(seen.status, ""))
 
 
 class Terminal(Progress):
@@ -66,7 +69,7 @@ class Terminal(Progress):
 
     def move(self, share: float, words: str, style: str = "") -> None:  # noqa: ARG002 - a terminal's bar has one
         """Move the bar."""
-        self._bar.update(self._task, completed=share, stage=tidy(words, 48))
+        self._bar.update(self._task, completed=share, stage=tidy(words, 72))
 
 
 class Notebook(Progress):
@@ -94,7 +97,7 @@ class Notebook(Progress):
         """Move the bar, and say what is done."""
         self._bar.value = share
         self._bar.bar_style = style
-        self._label.value = f"{escape(self._title)}: {escape(tidy(words, 90))}"
+        self._label.value = f"{escape(self._title)}: {escape(tidy(words, 160))}"
 
 
 def progress_for(title: str, wanted: bool | None = None, *, what: str = "") -> Progress:

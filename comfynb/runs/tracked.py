@@ -62,6 +62,8 @@ class Tracked:
         Where its files were saved last, by the keys of `files`.
     patience : float
         Seconds without any change after which it counts as stalled: those of the last wait.
+    pacer : Pacer
+        Knows whether looks at it have to wait.
     lookup : float
         Seconds that may be spent on what the run itself does not tell; less near the end of a wait.
     """
@@ -72,7 +74,8 @@ class Tracked:
         self.prepared = prepared
         self.trouble = trouble
         self.state = State()
-        self.watch = Watch(core.comfyui, run_id, self.state, events=core.comfyui.events)
+        self.pacer = core.comfyui.client.transport.pacer
+        self.watch = Watch(core.comfyui, run_id, self.state, events=core.comfyui.events, pacer=self.pacer)
         self.watch.listeners += [self._note_end, self._count]
         self.files: tuple[ResultFile, ...] = ()
         self.failure: Failure | None = None
@@ -164,6 +167,7 @@ class Tracked:
             inputs=self.inputs,
             phases=phases(run, self._now(run), seen.status) if run is not None else (),
             price=self.price,
+            waiting=None if self.state.ended else self.pacer.describe(),
         )
 
     def _now(self, run: RunModel) -> datetime:

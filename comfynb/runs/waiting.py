@@ -44,7 +44,7 @@ def shown(tracked: Tracked, progress: bool | None) -> Iterator[None]:
     bar = progress_for(tracked.name, progress)
 
     def listener(state: State) -> None:
-        bar.show(state.seen)
+        bar.show(state.seen, tracked.pacer.describe())
 
     tracked.watch.listeners.append(listener)
     try:

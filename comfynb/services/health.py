@@ -110,6 +110,7 @@ async def examine(
         latencies=metrics.latencies(),
         failed=failed,
         calls=calls,
+        waiting=transport.pacer.describe() or "",
         machines=_machines(service, machines) if machines is not None else None,
         stale=_stale(runs, book.noted, transport.server_now(), limits),
         unresolved=sum(noted.state in ("open", "uncertain") and not noted.under_way for noted in book.noted),
@@ -147,7 +148,8 @@ async def _ask(transport: Transport, metrics: Metrics) -> tuple[Answer | None, s
             return None, str(error)
         except TimeoutError:
             metrics.called(Call(_ROUTE, None, PATIENCE, 0, 0))
-            return None, f"{transport.address} gave no answer within {PATIENCE:g} s."
+            held = transport.pacer.describe()
+            return None, f"{transport.address} gave no answer within {PATIENCE:g} s{f': {held}' if held else ''}."
         metrics.called(Call(_ROUTE, answer.status, seconds, 0, len(answer.content)))
         if found is None or (answer.is_json and not answer.no_such_route):
             found = answer

@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from comfynb.api.client import ComfyDeployClient
+from comfynb.api.pacing import Turn, as_turn
 from comfynb.errors import ApiError, ComfyError, OfflineError, SpendLimitError, SubmitUncertainError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
@@ -92,7 +92,6 @@ class Submitter:
         self._flying: dict[Flight, str] = {}
         self._doubtful: dict[Flight, str] = {}
         self._tasks: set[asyncio.Task[Submitted]] = set()
-        self._runways: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def submit(self, prepared: Prepared, flight: Flight | None = None, *, queued: str | None = None) -> Submitted:
         """Send it, and return the run that came of it.
@@ -263,29 +262,20 @@ class Submitter:
         """
         transport = self.client.transport
         try:
-            async with asyncio.timeout(_GLANCE):
-                rows = await self.client.workflow_runs_v2(prepared.workflow.id, limit=_LISTED)
+            with as_turn(Turn.SUBMIT):
+                async with asyncio.timeout(_GLANCE + transport.pacer.ahead(Turn.SUBMIT)):
+                    rows = await self.client.workflow_runs_v2(prepared.workflow.id, limit=_LISTED)
             return _Before(frozenset(row.id for row in rows), datetime.min.replace(tzinfo=UTC))
         except (ComfyError, TimeoutError):
             seen = transport.server_seen
             since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
             return _Before(frozenset(), since)
 
-    @property
-    def _runway(self) -> asyncio.Semaphore:
-        """Has room for as many as the transport sends at once: who waits here can be called off, there no more."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._runways:
-            self._runways[loop] = asyncio.Semaphore(self.client.transport.limits.max_concurrent)
-        return self._runways[loop]
-
     async def _send(self, prepared: Prepared, flight: Flight) -> Submitted | _Doubt:
         route, body = prepared.request
         for wait in (0.5, 1.5, None):
             try:
-                async with self._runway:
-                    flight.take_off()
-                    answer = await self.client.queue(route, body)
+                answer = await self.client.queue(route, body, begins=flight.take_off)
                 break
             except TransportError as error:
                 if error.sent:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from comfynb.api.models import Run
+from comfynb.api.pacing import Pacer, Turn, turn
 from comfynb.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError, TransportError
 from comfynb.notices import notice
 from comfynb.rules.observing import STALL, Observed
@@ -101,16 +102,25 @@ class Watch:
         What is known already.
     events : RunEvents, optional
         Tells of events, at which it looks at once.
+    pacer : Pacer, optional
+        Tells that requests have to wait, which the listeners are told then.
     """
 
     def __init__(
-        self, service: Looks, run_id: str, state: State | None = None, *, events: RunEvents | None = None
+        self,
+        service: Looks,
+        run_id: str,
+        state: State | None = None,
+        *,
+        events: RunEvents | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
         self.service = service
         self.run_id = run_id
         self.state = state or State()
         self.listeners: list[Callable[[State], None]] = []
         self._events = events
+        self._pacer = pacer
         self._waiters = 0
         self._task: asyncio.Task[None] | None = None
         self._looked: asyncio.Event | None = None
@@ -158,6 +168,7 @@ class Watch:
         return self._looked
 
     async def _poll(self) -> None:
+        turn.set(Turn.LOOK)  # of this task alone
         nudge, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def wake() -> None:
@@ -165,9 +176,13 @@ class Watch:
                 loop.call_soon_threadsafe(nudge.set)
 
         unsubscribe = self._events.subscribe(self.run_id, wake) if self._events is not None else None
+        if self._pacer is not None:
+            self._pacer.listeners.append(self._tell)
         try:
             await self._poll_until_end(nudge)
         finally:
+            if self._pacer is not None:
+                self._pacer.listeners.remove(self._tell)
             if unsubscribe is not None:
                 unsubscribe()
 

@@ -40,6 +40,7 @@ def workspace_facts(core: Core, *, sandbox: bool, trouble: str | None) -> Worksp
         routing=_routing(core),
         trouble=trouble,
         away=_away(core),
+        waiting=transport.pacer.describe(),
         last_run=core.last_run.id if core.last_run else None,
     )
 
