@@ -38,7 +38,7 @@ def test_whoever_looks_at_a_run_sees_that_the_server_is_waited_for(ws: comfynb.W
     assert run.status == "success"
     assert ASKED not in repr(run)
     until(lambda: ASKED not in view._html.value)
-    assert ws.metrics()["waited"].sum() > 1.0
+    assert ws.metrics()["waited_seconds"].sum() > 1.0
     view.close()
 
 
