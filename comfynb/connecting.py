@@ -16,6 +16,7 @@ from comfynb.core import Core
 from comfynb.errors import ConfigurationError
 from comfynb.face import Face
 from comfynb.names_files import NamesInUse, NamesOption
+from comfynb.notices import notice
 from comfynb.services.cache import Cache
 from comfynb.services.cache.opening import data_file, open_keeper
 from comfynb.services.cache.snapshot import Snapshot, read_snapshot
@@ -26,6 +27,7 @@ from comfynb.services.spending import SpendGuard
 from comfynb.services.submitting import Submitter
 from comfynb.services.workflows import Times, WorkflowsService
 from comfynb.settings import read_settings
+from comfynb.warnings import UnencryptedWarning
 from comfynb.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -130,6 +132,11 @@ def connect(
     ConfigurationError
         If there is no key, or what is given, or the file of names, cannot work.
 
+    Warns
+    -----
+    UnencryptedWarning
+        If the key would go to another machine without TLS.
+
     Examples
     --------
     >>> import comfynb
@@ -184,6 +191,13 @@ def connect(
     rules = RulesSource(routing, named=settings.routing)
     limits = Limits(timeout=timeout, retries=retries, max_concurrent=max_concurrent, max_rate=max_rate)
     client = open_client(url, api_key, limits=limits, settings=settings)
+    if client.transport.address.exposed and taken is None and not offline:
+        notice(
+            UnencryptedWarning(
+                f"The API key goes to {client.transport.address} without TLS, so that everybody on its way can read it; "
+                "use https:// where the server has it."
+            )
+        )
     times = Times(cache_ttl, machines_ttl)
     in_memory = sandbox is not False
     keeper = open_keeper(

@@ -159,11 +159,14 @@ class TransportError(ComfyError):
         What is shown.
     sent : bool
         Whether any part of the request may have reached the server.
+    again : bool
+        Whether the same may fare better when it is tried again.
     """
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool = True, again: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+        self.again = again
 
 
 class OfflineError(TransportError):
@@ -180,7 +183,7 @@ class OfflineError(TransportError):
     """
 
     def __init__(self, message: str, *, sent: bool = False, kept: str | None = None) -> None:
-        super().__init__(message, sent=sent)
+        super().__init__(message, sent=sent, again=False)
         self.kept = kept
 
 

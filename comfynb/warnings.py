@@ -13,6 +13,7 @@
     ├── CacheWarning            a cache cannot be read or written; reads go on without it
     ├── JournalWarning          a submit could not be written down; it is sent all the same
     ├── UploadWarning           a file will be uploaded to where others can read it; said once
+    ├── UnencryptedWarning      the key goes over the network without TLS; said at each connect()
     ├── WebhookWarning          no webhook of a run came, or none can; runs are asked for as always
     └── RoutingWarning          a run goes where no rule sends it, or to another machine than the first
         └── MisroutedRunWarning the server runs it on another machine than the one that was asked for
@@ -39,6 +40,7 @@ __all__ = [
     "StaleDataWarning",
     "StalledRunWarning",
     "UncertainSubmitWarning",
+    "UnencryptedWarning",
     "UnknownStatusWarning",
     "UploadWarning",
     "WebhookWarning",
@@ -47,6 +49,10 @@ __all__ = [
 
 class ComfyWarning(UserWarning):
     """The base of every warning of comfynb."""
+
+
+class UnencryptedWarning(ComfyWarning):
+    """The key goes over the network without TLS, so that whoever is on the way can read it."""
 
 
 class UnknownStatusWarning(ComfyWarning):

@@ -108,7 +108,7 @@ class Request:
 Step = bytes | float | object
 
 
-class _Served:
+class Served:
     """A loopback server on a thread with an event loop of its own."""
 
     def __init__(self) -> None:
@@ -162,8 +162,8 @@ class _Served:
         self.connections += 1
         try:
             await self._talk(reader, writer, self.connections)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the last is of the end of this server
         finally:
             writer.transport.abort()
 
@@ -171,7 +171,7 @@ class _Served:
         raise NotImplementedError
 
 
-async def _read_message(reader: asyncio.StreamReader, pause: float = 0.0) -> tuple[bytes, bytes]:
+async def read_message(reader: asyncio.StreamReader, pause: float = 0.0) -> tuple[bytes, bytes]:
     """Return head and body of one request or answer that tells its length, with a pause before each megabyte."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
@@ -185,7 +185,7 @@ async def _read_message(reader: asyncio.StreamReader, pause: float = 0.0) -> tup
     return head, bytes(body)
 
 
-class RawServer(_Served):
+class RawServer(Served):
     """Answers with the very bytes that a function gives, and remembers the requests.
 
     The function is given a `Request` and returns bytes, or steps: bytes to send, seconds to wait, `DROP`. The bodies of
@@ -204,7 +204,7 @@ class RawServer(_Served):
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
-            head, body = await _read_message(reader, self._pause)
+            head, body = await read_message(reader, self._pause)
             first, *lines = head.decode("latin-1").rstrip().split("\r\n")
             method, target, _ = first.split(" ", 2)
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -240,7 +240,7 @@ class Cut:
     wait: bool = True
 
 
-class Proxy(_Served):
+class Proxy(Served):
     """Passes requests on to a server, cuts connections at a byte, and makes requests wait.
 
     Parameters
@@ -271,7 +271,7 @@ class Proxy(_Served):
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
-            request = b"".join(await _read_message(reader))
+            request = b"".join(await read_message(reader))
             if self._hold and request.startswith(self._hold):
                 self.arrived.set()
                 while not self.opened.is_set():  # noqa: ASYNC110 - the test opens it, on another thread
@@ -284,7 +284,7 @@ class Proxy(_Served):
                 await back.drain()
                 if cut.request is not None and (cut.request < len(request) or not cut.wait):
                     return
-                reply = b"".join(await _read_message(there))
+                reply = b"".join(await read_message(there))
             finally:
                 # What was written goes on; then this end is closed.
                 back.close()

@@ -36,6 +36,12 @@ class Address:
         """Paths below which the routes may be, the likely one first."""
         return (f"{self.root}/api", self.root)
 
+    @property
+    def exposed(self) -> bool:
+        """Whether what is sent there can be read on its way: it goes to another machine, without TLS."""
+        scheme, _, host = self.origin.partition("://")
+        return scheme == "http" and not _LOCAL.match(host)
+
     def __str__(self) -> str:
         return f"{self.origin}{self.root}"
 

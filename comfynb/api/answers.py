@@ -19,6 +19,7 @@ from comfynb.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
+from comfynb.rules.sizes import size_words
 
 _LONGEST = 300
 
@@ -31,6 +32,8 @@ class Answer:
     content: bytes
     content_type: str = ""
     headers: httpx.Headers = field(default_factory=httpx.Headers)
+    more_than: int | None = None
+    """Bytes that it has more than; it was not taken then, and has no content."""
 
     @property
     def is_json(self) -> bool:
@@ -70,6 +73,17 @@ def shorten(text: str, longest: int = _LONGEST) -> str:
         return line
     half = (longest - 1) // 2
     return f"{line[:half]}…{line[-half:]}"
+
+
+def sentence(text: str) -> str:
+    """Return a text with a full stop, if it does not end like a sentence.
+
+    Examples
+    --------
+    >>> sentence("Machine not found"), sentence("Really?")
+    ('Machine not found.', 'Really?')
+    """
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _words(answer: Answer) -> str:
@@ -119,8 +133,17 @@ def http_date(value: str) -> datetime | None:
         return None
 
 
-def raise_for(answer: Answer, *, method: str, path: str, server: str) -> None:
+def raise_for(answer: Answer, *, method: str, path: str, server: str, again: bool = True) -> None:
     """Raise the error that an answer stands for; do nothing for a good one.
+
+    Parameters
+    ----------
+    answer : Answer
+        What came.
+    method, path, server : str
+        What was asked of whom.
+    again : bool
+        Whether it may be tried again, so that the message can say when.
 
     Raises
     ------
@@ -157,24 +180,33 @@ def raise_for(answer: Answer, *, method: str, path: str, server: str) -> None:
         wait = retry_after(answer)
         hint = f"; it asks to wait {wait:.0f} s" if wait is not None else ""
         raise RateLimitError(
-            f"{server} limits the rate of requests ({call}){hint}. Try again later.", retry_after=wait, **facts
+            f"{server} limits the rate of requests ({call}){hint}.{' Try again later.' if again else ''}",
+            retry_after=wait,
+            **facts,
         )
     if status in (502, 503, 504):
         raise ApiError(
-            f"{server} is not available at the moment ({status} on {call}: {said}); try again later.", **facts
+            f"{server} is not available at the moment ({status} on {call}: {said or 'without a word'})."
+            f"{' Try again later.' if again else ''}",
+            **facts,
         )
+    said = sentence(said or "without a word")
     if status == 422 or status == 400:
         raise ApiError(f"{server} rejected {call} ({status}): {said}", **facts)
-    raise ApiError(f"{server} failed on {call} ({status}): {said}", **facts)
+    hint = " The fault is the server's, and the same request seldom fares better." if again and status == 500 else ""
+    raise ApiError(f"{server} failed on {call} ({status}): {said}{hint}", **facts)
 
 
 def unreadable(answer: Answer, why: str, *, method: str, path: str, server: str) -> AnswerError:
     """Return the error for a good status with a body that cannot be used."""
-    if "html" in answer.content_type or answer.content.lstrip()[:1] == b"<":
+    if answer.more_than is not None:
+        why = f"it has more than {size_words(answer.more_than)}"
+        text = f"The answer of {server} to {method} {path} was not taken, since {why}; ask for less at once."
+    elif "html" in answer.content_type or answer.content.lstrip()[:1] == b"<":
         text = (
-            f"{server} answered {method} {path} with a web page instead of data; is this the address of the API? "
-            "(url= or COMFY_DEPLOY_API_URL)"
+            f"{server} answered {method} {path} with a web page instead of data; is this the address of the API "
+            "(url= or COMFY_DEPLOY_API_URL)?"
         )
     else:
-        text = f"The answer of {server} to {method} {path} cannot be read: {shorten(why, 160)}"
+        text = f"The answer of {server} to {method} {path} cannot be read: {sentence(shorten(why, 160))}"
     return AnswerError(text, status=answer.status, method=method, path=path, detail=shorten(why, 160))

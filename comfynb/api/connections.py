@@ -23,6 +23,7 @@ from comfynb.rules.sizes import size_words
 SLOWEST_DOWNLOAD = 20_000
 """Bytes a second; a file that comes more slowly, after the time that any answer may take, is given up."""
 
+_RIGHT = "whether url= or COMFY_DEPLOY_API_URL is right"
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -42,6 +43,8 @@ class Limits:
         Seconds for all tries of a read and the waits between them.
     max_concurrent : int
         Requests under way at once.
+    largest_answer : int
+        Bytes of an answer of the API, unpacked; more of one are not taken.
     largest_file : int
         Bytes of a file that is saved; more of one are not taken.
     largest_read : int
@@ -55,6 +58,7 @@ class Limits:
     retries: int = 4
     budget: float = 120.0
     max_concurrent: int = 8
+    largest_answer: int = 100_000_000
     largest_file: int = 8 << 30
     largest_read: int = 512 << 20
     first_wait: float = 0.5
@@ -166,16 +170,19 @@ async def stream_file(
     except httpx.InvalidURL:
         target = httpx.URL()
     if target.scheme not in ("http", "https"):
-        raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False)
+        raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False, again=False)
     begun = time.monotonic()
     try:
         async with asyncio.timeout(limits.timeout):
             response = await http.send(http.build_request("GET", target), stream=True, follow_redirects=True)
         async with aclosing(response):
             if response.status_code >= 300:
+                later = response.status_code == 429 or response.status_code >= 500
+                hint = (
+                    "try again later." if later else "its link may have expired: read the run again with run.refresh()."
+                )
                 raise ApiError(
-                    f"{what} could not be fetched from {target.host} ({response.status_code}); its link may have "
-                    "expired: read the run again with run.refresh().",
+                    f"{what} could not be fetched from {target.host} ({response.status_code}); {hint}",
                     status=response.status_code,
                     method="GET",
                     path=target.path,
@@ -198,7 +205,7 @@ async def stream_file(
                     raise _too_large(what, target.host, most)
                 yield chunk, response.num_bytes_downloaded, size
     except TimeoutError:
-        raise TransportError(f"{what} came too slowly from {target.host}, and was given up.") from None
+        raise TransportError(f"{what} came too slowly from {target.host}, and was given up.", again=False) from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise TransportError(
             f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
@@ -206,7 +213,7 @@ async def stream_file(
 
 
 def _too_large(what: str, host: str, most: int) -> TransportError:
-    return TransportError(f"{what} from {host} has more than {size_words(most)}, so it was not taken.")
+    return TransportError(f"{what} from {host} has more than {size_words(most)}, so it was not taken.", again=False)
 
 
 def transport_error(error: Exception, address: Address, route: Route) -> TransportError:
@@ -229,9 +236,9 @@ def transport_error(error: Exception, address: Address, route: Route) -> Transpo
 def _connect_problem(error: httpx.ConnectError) -> str:
     text = str(error).lower()
     if "refused" in text or "all connection attempts failed" in text:
-        return "nothing answers there (connection refused)"
+        return f"nothing answers there (connection refused); see whether it is up, and {_RIGHT}"
     if "name or service not known" in text or "nodename" in text or "temporary failure in name" in text:
-        return "there is no host of that name"
+        return f"there is no host of that name; see whether this machine is online, and {_RIGHT}"
     if "certificate" in text:
         return f"its certificate is not trusted ({error})"
     return str(error) or "the connection failed"

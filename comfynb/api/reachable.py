@@ -55,6 +55,7 @@ async def refuse_private(host: str, server: str, what: str) -> None:
         f"{what} was not fetched: its address leads to {host}, which is in a private network, and the server {server} "
         "is not.",
         sent=False,
+        again=False,
     )
 
 

@@ -1,4 +1,4 @@
-"""Trying a read again: when, how often, and after how long a wait."""
+"""Trying again what changes nothing: when, how often, and after how long a wait."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from comfynb.api.answers import Answer, retry_after
 from comfynb.api.connections import Limits
-from comfynb.api.routes import Route
-from comfynb.errors import TransportError
+from comfynb.errors import ApiError, ComfyError, TransportError
+
+T = TypeVar("T")
 
 log = logging.getLogger("comfynb")
 
@@ -21,27 +22,28 @@ RETRIED = frozenset({429, 502, 503, 504})
 
 
 class _TryAgain(Exception):
-    def __init__(self, answer: Answer | None, error: TransportError | None = None) -> None:
+    def __init__(self, answer: Answer | None, error: ComfyError | None = None) -> None:
         super().__init__()
         self.answer = answer
-        self.error = error or TransportError("")
+        self.error = error or ComfyError("")
 
 
 async def retried(
-    once: Callable[[], Awaitable[Answer]],
+    once: Callable[[], Awaitable[T]],
     *,
-    route: Route,
+    what: object,
     limits: Limits,
-    now: Callable[[], datetime],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
     waiting: Callable[[float], object] = lambda _: None,
-) -> Answer:
-    """Call `once` until its answer is worth returning, with full jitter between the tries.
+) -> T:
+    """Call `once` until what it returns is worth returning, with full jitter between the tries.
 
     Parameters
     ----------
     once : coroutine function
-        One try.
-    route : Route
+        One try. It is repeated after an `Answer` or an `ApiError` of a status in `RETRIED`, and after a
+        `TransportError` that may fare better.
+    what : object
         What is tried, for the log.
     limits : Limits
         How often and how long.
@@ -52,17 +54,17 @@ async def retried(
 
     Returns
     -------
-    Answer
-        The last one, whatever its status.
+    object
+        What the last try brought; an `Answer` whatever its status.
 
     Raises
     ------
-    TransportError
+    TransportError, ApiError
         If the last try brought none.
     """
     from tenacity import AsyncRetrying, retry_if_exception_type
 
-    deadline = time.monotonic() + limits.budget
+    deadline, tries = time.monotonic() + limits.budget, 0
 
     def wait(state: Any) -> float:
         fault = state.outcome.exception()
@@ -78,9 +80,11 @@ async def retried(
     def tell(state: Any) -> None:
         fault = state.outcome.exception()
         waiting(state.upcoming_sleep)
-        why = str(fault.answer.status) if fault.answer is not None else "no answer"
-        log.info("waiting %.1f s (%s) before %s is tried again", state.upcoming_sleep, why, route)
+        status = fault.answer.status if fault.answer is not None else getattr(fault.error, "status", None)
+        why = str(status) if status is not None else "no answer"
+        log.info("waiting %.1f s (%s) before %s is tried again", state.upcoming_sleep, why, what)
 
+    answers: list[T] = []
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(_TryAgain),
@@ -90,14 +94,20 @@ async def retried(
             reraise=True,
         ):
             with attempt:
+                tries = attempt.retry_state.attempt_number
                 try:
-                    answer = await once()
-                except TransportError as error:
-                    raise _TryAgain(None, error) from error
-                if answer.status in RETRIED:
-                    raise _TryAgain(answer)
+                    found = await once()
+                except (TransportError, ApiError) as error:
+                    if error.again if isinstance(error, TransportError) else error.status in RETRIED:
+                        raise _TryAgain(None, error) from error
+                    raise
+                if isinstance(found, Answer) and found.status in RETRIED:
+                    answers = [found]
+                    raise _TryAgain(found)
     except _TryAgain as fault:
-        if fault.answer is None:
-            raise fault.error from fault.error.__cause__
-        return fault.answer
-    return answer
+        if fault.answer is not None:
+            return answers[0]
+        if tries > 1:
+            fault.error.args = (f"{fault.error} It was tried {tries} times.", *fault.error.args[1:])
+        raise fault.error from fault.error.__cause__
+    return found

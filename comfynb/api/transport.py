@@ -229,7 +229,13 @@ class Transport:
 
     def check(self, answer: Answer, route: Route) -> None:
         """Raise the error that an answer stands for, if it is one."""
-        raise_for(answer, method=route.method, path=route.path, server=str(self.address))
+        raise_for(
+            answer,
+            method=route.method,
+            path=route.path,
+            server=str(self.address),
+            again=route.kind is not Kind.SUBMIT,
+        )
 
     def unreadable(self, answer: Answer, route: Route, why: str) -> Exception:
         """Return the error for an answer that cannot be decoded."""
@@ -308,10 +314,14 @@ class Transport:
                 return await self._once(route, path, arguments, waiting=waits.append, begins=begins)
 
             if route.kind is Kind.READ:
-                answer = await retried(once, route=route, limits=self.limits, now=self.server_now, waiting=waits.append)
+                answer = await retried(once, what=route, limits=self.limits, now=self.server_now, waiting=waits.append)
             else:
                 answer = await once()
             return answer
+        except TransportError as error:
+            if route.kind is Kind.WRITE and error.sent:
+                error.args = (f"{error} The server may have done it all the same.", *error.args[1:])
+            raise
         finally:
             call = Call(
                 route=str(route),
@@ -383,9 +393,15 @@ class Transport:
         # Redirects are not followed: no key goes to another host, and no submit is sent twice.
         response = await client.send(request, stream=True)
         async with aclosing(response):
-            content = self._without_key(await response.aread())
+            content = await _whole(response, self.limits.largest_answer)
             headers = httpx.Headers([(name, self._without_key(value)) for name, value in response.headers.raw])
-            answer = Answer(response.status_code, content, headers.get("content-type", "").lower(), headers)
+            answer = Answer(
+                response.status_code,
+                self._without_key(content or b""),
+                headers.get("content-type", "").lower(),
+                headers,
+                self.limits.largest_answer if content is None else None,
+            )
             if answer.drops_connection and (stream := response.extensions.get("network_stream")) is not None:
                 await stream.aclose()
         self.pacer.answered(answer.status, retry_after(answer, self.server_now()))
@@ -409,6 +425,20 @@ class Transport:
         if here.client is None:
             here.client = new_client(self.address, self.limits, self.limits.timeout)
         return here.client
+
+
+async def _whole(response: httpx.Response, most: int) -> bytes | None:
+    """Return the body of an answer, unpacked; None if it has more than that, which is not waited for."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        return None
+    parts, taken = [], 0
+    async for part in response.aiter_bytes():
+        taken += len(part)
+        if taken > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _size(files: Mapping[str, Any] | None) -> int:

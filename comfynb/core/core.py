@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from comfynb.api.keeping import last_known
 from comfynb.bridge import IOThread, Runner
 from comfynb.core.health import HealthChecks
-from comfynb.core.objects import Objects
+from comfynb.core.objects import Objects, away_since
 from comfynb.core.recording import record
 from comfynb.core.routes import Routes
 from comfynb.core.submits import Submits
@@ -168,8 +168,10 @@ class Core:
 
     async def get_run(self, run: Any) -> Run:
         """Return the handle of a run, by its id or a row of `ws.runs()`; a kernel restart loses nothing."""
-        with last_known():
-            return await find_run(self, reference(run, "run"))
+        with last_known() as read:
+            found = await find_run(self, reference(run, "run"))
+        found._tracked.known_since(away_since(read))
+        return found
 
     # -- webhooks -----------------------------------------------------------------------------------------------
 
@@ -318,6 +320,7 @@ class Core:
         self.health.close()
         if self._listener is not None:
             await self._listener.aio.close()
+        await self.comfyui.submitter.settle()
         journal = self.comfyui.submitter.journal
         if journal is not None:
             journal.close()

@@ -8,7 +8,7 @@ from comfynb.display.card import Card, Notes, Section, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
 from comfynb.display.things import inputs_table
-from comfynb.display.words import call, input_arguments, moment, quoted, status_tone, with_id
+from comfynb.display.words import away_since, call, input_arguments, moment, quoted, status_tone, with_id
 from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def deployment_card(deployment: Deployment) -> Card:
         tone=tone,
         title=f"{tidy(deployment.environment, 40) or 'a'} deployment of {deployment.name}",
         facts=(
+            ("as of", away_since(deployment.as_of)),
             ("id", deployment.id),
             ("workflow", with_id(deployment.name, deployment.workflow_id)),
             ("version", _version(deployment)),

@@ -8,7 +8,7 @@ from comfynb.display.card import Card, Notes, Section
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
 from comfynb.display.things import deployments_table
-from comfynb.display.words import call, moment, quoted, status_tone
+from comfynb.display.words import away_since, call, moment, quoted, status_tone
 
 if TYPE_CHECKING:
     from comfynb.objects.machine import Machine
@@ -37,6 +37,7 @@ def machine_card(machine: Machine) -> Card:
         tone=tone,
         title=f"machine {machine.name}",
         facts=(
+            ("as of", away_since(machine.as_of)),
             ("id", machine.id),
             ("type", machine.type),
             ("GPU", machine.gpu),

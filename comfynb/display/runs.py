@@ -10,7 +10,7 @@ from typing import Any, Final
 from comfynb.display.card import Card, Link, Media, Medium, Notes, Parts, Section, Table, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
-from comfynb.display.words import cost, moment, seconds, shown, status_tone
+from comfynb.display.words import away_since, cost, moment, seconds, shown, status_tone
 from comfynb.rules.diagnosis import Failure
 from comfynb.rules.phases import Phase, running_seconds
 from comfynb.rules.pricing import estimate
@@ -66,6 +66,8 @@ class RunFacts:
         US dollars a second of its GPU.
     waiting : str or None
         What looks at it wait for.
+    as_of : datetime or None
+        Of when this is, if the server was away.
     """
 
     id: str
@@ -89,6 +91,7 @@ class RunFacts:
     phases: tuple[Phase, ...] = ()
     price: float | None = None
     waiting: str | None = None
+    as_of: datetime | None = None
 
 
 def run_text(facts: RunFacts) -> str:
@@ -128,6 +131,7 @@ def run_card(facts: RunFacts) -> Card:
         tone=_tone(facts),
         title=f"run of {tidy(facts.name, 80) or 'a workflow'}",
         facts=(
+            ("as of", away_since(facts.as_of)),
             ("id", facts.id),
             ("version", None if facts.version is None else str(facts.version)),
             ("environment", facts.environment),

@@ -91,6 +91,17 @@ def moment(time: datetime | None) -> str | None:
     return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def away_since(as_of: datetime | None) -> str | None:
+    """Return of when something is that is shown since the server is away; None if it is the server's own word.
+
+    Examples
+    --------
+    >>> away_since(datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC))
+    '2026-05-04 03:02:01 UTC; the server was away'
+    """
+    return None if as_of is None else f"{moment(as_of)}; the server was away"
+
+
 def seconds(duration: float | None) -> str | None:
     """Return a duration for people.
 

@@ -8,7 +8,7 @@ from comfynb.display.card import Card, Notes, Tone
 from comfynb.display.html import card_html
 from comfynb.display.text import card_text
 from comfynb.display.things import deployments_table, inputs_table, versions_table
-from comfynb.display.words import call, input_arguments, moment, quoted, with_id
+from comfynb.display.words import away_since, call, input_arguments, moment, quoted, with_id
 from comfynb.rules.text import tidy
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def workflow_card(workflow: Workflow) -> Card:
         tone=tone,
         title=f"workflow {workflow.display_name}",
         facts=(
+            ("as of", away_since(workflow.as_of)),
             ("id", workflow.id),
             ("standard name", workflow.standard_name or "none"),
             ("makes", workflow.output_kind),

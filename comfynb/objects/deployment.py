@@ -60,6 +60,8 @@ class Deployment:
         The last part of its public address.
     created, updated : datetime or None
         In UTC.
+    as_of : datetime or None
+        When the oldest of this was read, if the server was away and it is the last that is known; else None.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Deployment:
     share_slug: str | None = None
     created: datetime | None = None
     updated: datetime | None = None
+    as_of: datetime | None = None
 
     @classmethod
     def build(

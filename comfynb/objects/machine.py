@@ -46,6 +46,8 @@ class Machine:
         What is deployed on it.
     created, updated : datetime or None
         In UTC.
+    as_of : datetime or None
+        When the oldest of this was read, if the server was away and it is the last that is known; else None.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Machine:
     deployments: tuple[DeploymentInfo, ...] = ()
     created: datetime | None = None
     updated: datetime | None = None
+    as_of: datetime | None = None
 
     @classmethod
     def build(

@@ -59,6 +59,8 @@ class Workflow:
         deleted.
     created, updated : datetime or None
         In UTC.
+    as_of : datetime or None
+        When the oldest of this was read, if the server was away and it is the last that is known; else None.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Workflow:
     machine_status: str | None = None
     created: datetime | None = None
     updated: datetime | None = None
+    as_of: datetime | None = None
 
     @classmethod
     def build(

@@ -84,6 +84,7 @@ class Tracked:
         self.lookup = LOOKUP
         self._machine: str | None = None
         self._version: int | None = None
+        self._as_of: tuple[float, datetime | None] = (-1.0, None)
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -168,7 +169,18 @@ class Tracked:
             phases=phases(run, self._now(run), seen.status) if run is not None else (),
             price=self.price,
             waiting=None if self.state.ended else self.pacer.describe(),
+            as_of=self.as_of,
         )
+
+    def known_since(self, as_of: datetime | None) -> None:
+        """Note of when the last answer is, if the server was away; the next look makes that good."""
+        self._as_of = (self.state.looked, as_of)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Of when what is known is, if the server was away when it was asked for; else None."""
+        looked, as_of = self._as_of
+        return as_of if looked == self.state.looked else None
 
     def _now(self, run: RunModel) -> datetime:
         """Return the server's time; that of its last word on the run, where its clock and its rows do not agree."""

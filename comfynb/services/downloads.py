@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import re
 import secrets
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import file_client, stream_file
+from comfynb.api.retrying import retried
 from comfynb.errors import ApiError, ComfyError, InputError, NotFoundError
 from comfynb.services.results import ResultFile, result_files
 from comfynb.services.uploading import Moved
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 __all__ = ["Downloads", "Saved", "fresh_file", "safe_name"]
 
@@ -106,9 +110,13 @@ class Downloads:
         ApiError, TransportError
             If it cannot be fetched.
         """
+        most = self._client.transport.limits.largest_read
         async with self._files() as http:
-            most = self._client.transport.limits.largest_read
-            return b"".join([chunk async for chunk in self._chunks(file, http, most)])
+
+            async def once() -> bytes:
+                return b"".join([chunk async for chunk in self._chunks(file, http, most)])
+
+            return await self._retried(once, file)
 
     async def save(self, files: Sequence[ResultFile], folder: Path, moved: Moved | None = None) -> list[Saved]:
         """Save files into a folder, which is made if needed; return what is there, in order.
@@ -188,14 +196,20 @@ class Downloads:
     async def _save(self, target: Path, file: ResultFile, http: httpx.AsyncClient, moved: Moved | None) -> Saved:
         # Not by tempfile: its files are for their owner alone, and these are not.
         temporary = target.with_name(f".comfynb-{secrets.token_hex(8)}.part")
-        digest, size, most = hashlib.sha256(), 0, self._client.transport.limits.largest_file
-        try:
-            with temporary.open("xb") as sink:
+        most = self._client.transport.limits.largest_file
+
+        async def once() -> Saved:
+            digest, size = hashlib.sha256(), 0
+            with temporary.open("wb") as sink:
                 async with aclosing(self._chunks(file, http, most, moved)) as chunks:  # type: ignore[type-var]
                     async for chunk in chunks:
                         sink.write(chunk)
                         digest.update(chunk)
                         size += len(chunk)
+            return Saved(target, file, size, digest.hexdigest())
+
+        try:
+            saved = await self._retried(once, file)
             temporary.replace(target)
         except OSError as error:
             raise ComfyError(
@@ -203,7 +217,12 @@ class Downloads:
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        return Saved(target, file, size, digest.hexdigest())
+        return saved
+
+    async def _retried(self, once: Callable[[], Awaitable[T]], file: ResultFile) -> T:
+        """Fetch from the beginning again where that may help, however long a try took."""
+        limits = replace(self._client.transport.limits, budget=math.inf)
+        return await retried(once, what=f"the output {safe_name(file.filename)!r}", limits=limits)
 
 
 def _named(files: Sequence[ResultFile]) -> list[tuple[str, ResultFile]]:

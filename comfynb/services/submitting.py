@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from comfynb.api.answers import sentence
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.pacing import Turn, as_turn
 from comfynb.errors import ApiError, ComfyError, OfflineError, SpendLimitError, SubmitUncertainError, TransportError
@@ -92,6 +93,7 @@ class Submitter:
         self._flying: dict[Flight, str] = {}
         self._doubtful: dict[Flight, str] = {}
         self._tasks: set[asyncio.Task[Submitted]] = set()
+        self._late: set[asyncio.Task[bool]] = set()
 
     async def submit(self, prepared: Prepared, flight: Flight | None = None, *, queued: str | None = None) -> Submitted:
         """Send it, and return the run that came of it.
@@ -135,7 +137,7 @@ class Submitter:
         UNDER_WAY.add(noted.id)
         mine = [True]
         try:
-            await self._note(
+            written = await self._note(
                 lambda journal: mine.__setitem__(0, journal.begin(noted, self.guard, queued=queued is not None)),
                 needed=self.guard.limits or queued is not None,
             )
@@ -150,7 +152,9 @@ class Submitter:
             UNDER_WAY.discard(noted.id)
             await self._note(lambda journal: journal.refused(noted.id, _CALLED_OFF))
             raise
-        task = asyncio.ensure_future(self._noting(noted, self._fly(prepared, flight, before)))
+        task = asyncio.ensure_future(
+            self._noting(noted, self._fly(prepared, flight, before), written=written or self.journal is None)
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -164,10 +168,10 @@ class Submitter:
             raise
         return task.result()
 
-    async def _noting(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
-        """Write down what becomes of a submit."""
+    async def _noting(self, noted: Noted, flying: Coroutine[Any, Any, Submitted], *, written: bool) -> Submitted:
+        """Write down what becomes of a submit; if it could not be written down itself, it may be now."""
         try:
-            return await self._noting_end(noted, flying)
+            return await (self._noting_end(noted, flying) if written else self._noting_late(noted, flying))
         finally:
             UNDER_WAY.discard(noted.id)
 
@@ -190,6 +194,29 @@ class Submitter:
             raise
         await self._note(lambda journal: journal.taken(noted.id, submitted.run_id))
         return submitted
+
+    async def _noting_late(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
+        try:
+            submitted = await flying
+        except SubmitUncertainError as error:
+            uncertain = replace(noted, state="uncertain", why=str(error))
+            await self._note(lambda journal: journal.begin(uncertain))
+            raise
+        except OfflineError as error:
+            raise await self._away(error, replace(noted, id="")) from error
+        taken = replace(noted, state="taken", run_id=submitted.run_id)
+        # Nobody has to wait for that.
+        task = asyncio.ensure_future(self._note(lambda journal: journal.begin(taken)))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return submitted
+
+    async def settle(self) -> None:
+        """Wait until everything is written down that nobody waited for."""
+        here = asyncio.get_running_loop()
+        late = [task for task in self._late if task.get_loop() is here]
+        if late:
+            await asyncio.wait(late)
 
     async def _away(self, error: TransportError, noted: Noted) -> OfflineError:
         """Return what is raised for a submit that cannot reach the server; keep it for later if that is wanted.
@@ -287,7 +314,7 @@ class Submitter:
                 await asyncio.sleep(wait)
         if _OF_MACHINE in answer.detail():
             # The machine's own refusal, passed on with its status; the run has been written down by then.
-            why = f"The machine refused the run ({answer.status}): {answer.detail()}."
+            why = f"The machine refused the run ({answer.status}): {sentence(answer.detail())}"
             refusal = ApiError(why, status=answer.status, method=route.method, path=route.path, detail=answer.detail())
             return _Doubt(why, answered=True, error=refusal)
         if answer.status in REFUSED or 300 <= answer.status < 400:
@@ -324,6 +351,8 @@ class Submitter:
                 )
                 return Submitted(run_id, trouble=doubt.why)
         if not rows and doubt.answered and unseen is None and doubt.error is not None:
+            # The same error, which says now what it means for the run.
+            doubt.error.args = (f"{sentence(str(doubt.error))} No run came of it.", *doubt.error.args[1:])
             raise doubt.error
         seen = (
             f"{len(rows)} runs could be it: {', '.join(rows[:10])}."

@@ -14,6 +14,7 @@ from faults import KEY, RawServer
 import comfynb
 from comfynb.errors import ConfigurationError
 from comfynb.settings import check_key, find_upwards, read_settings
+from comfynb.warnings import UnencryptedWarning
 
 
 @pytest.fixture
@@ -200,6 +201,16 @@ def test_nothing_is_sent_on_connect(project: Path) -> None:
         workspace = comfynb.connect(server.url, KEY)
         repr(workspace)
         assert server.connections == 0
+
+
+def test_a_key_that_anybody_on_its_way_could_read_is_said(project: Path) -> None:
+    """Where the server is another machine and there is no TLS; not for this machine, nor where no key is sent."""
+    with pytest.warns(UnencryptedWarning, match=r"goes to http://10\.1\.2\.3:3011 without TLS") as told:
+        comfynb.connect("http://10.1.2.3:3011/api", KEY)
+    assert told[0].filename == __file__
+    for url in ("https://10.1.2.3:3011", "http://localhost:3011", "http://127.0.0.1", "http://[::1]:3011"):
+        comfynb.connect(url, KEY)
+    comfynb.connect("http://10.1.2.3:3011", KEY, offline=True)
 
 
 def test_arguments_go_before_everything(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ class AnswerKeeper:
         self._said = False
         self._broken: dict[str, float] = {}
         self._complained: set[str] = set()
+        self._untold: list[CacheWarning] = []
         self._unwritten: dict[str, Kept] = {}
         self._writing: asyncio.Task[None] | None = None
         self._dropping: list[tuple[str, ...]] = []
@@ -102,15 +103,21 @@ class AnswerKeeper:
             If no answer came, and none is kept.
         """
         allows = allowed.get()
-        if self.offline is not None:
-            return await self._without_server(key, allows)
-        if allows is None or self.shared is None or allows.ttl <= 0:
-            return await self._ask(key, ask, allows)
         try:
-            return await self._together(key, ask, allows, self.shared)
-        except StoreError as error:
-            self._complain(self.shared, error)
-            return await self._ask(key, ask, allows)
+            if self.offline is not None:
+                return await self._without_server(key, allows)
+            if allows is None or self.shared is None or allows.ttl <= 0:
+                return await self._ask(key, ask, allows)
+            try:
+                return await self._together(key, ask, allows, self.shared)
+            except StoreError as error:
+                self._complain(self.shared, error)
+                return await self._ask(key, ask, allows)
+        finally:
+            # What went wrong behind a read is told with the next one: nobody listens behind it.
+            untold, self._untold = self._untold, []
+            for warning in untold:
+                notice(warning)
 
     def drop(self, tags: Iterable[str]) -> None:
         """Have everybody who shares answers forget those with one of these tags, with the next `flush` or read."""
@@ -316,7 +323,7 @@ class AnswerKeeper:
         log.warning("the cache fails: %s", error)
         if store.name not in self._complained:
             self._complained.add(store.name)
-            notice(
+            self._untold.append(
                 CacheWarning(
                     f"The cache on {error}. Reads go on without it, and ask the server; it is tried again from time "
                     "to time."

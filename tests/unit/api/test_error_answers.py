@@ -76,7 +76,7 @@ def failure(reply: bytes, route: routes.Route = routes.MACHINES) -> ComfyError:
         (text_answer("Internal Server Error"), ApiError, r"failed on GET /machines \(500\): Internal Server Error"),
         (text_answer("<html>down</html>", 502, "text/html"), ApiError, "not available at the moment .*a web page"),
         (text_answer("", 503, ""), ApiError, "not available at the moment"),
-        (json_answer({"detail": "slow"}, 504), ApiError, "try again later"),
+        (json_answer({"detail": "slow"}, 504), ApiError, "Try again later"),
         (json_answer(["a list", {"of": "things"}], 400), ApiError, 'a list; {"of": "things"}'),
         (json_answer({"some": "thing"}, 500), ApiError, '{"some": "thing"}'),
         (json_answer(None, 500), ApiError, "null"),
@@ -120,7 +120,7 @@ def test_an_answer_that_is_a_web_page_says_so() -> None:
     with RawServer(lambda r: page if r.path != "/api/workflows" else json_answer([])) as server:
         client = ComfyDeployClient(transport_to(server.url))
         assert run(client, client.workflows()) == []
-        with pytest.raises(AnswerError, match=r"with a web page instead of data; is this the address of the API\?"):
+        with pytest.raises(AnswerError, match=r"a web page instead of data; is this the address of the API \(url="):
             run(client, client.machine("m"))
 
 

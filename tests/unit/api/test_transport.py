@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import os
 import threading
 import time
@@ -17,7 +18,7 @@ from comfynb.api import routes
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
 from comfynb.api.transport import Call, NeedsNetwork, Transport
-from comfynb.errors import ApiError, NotFoundError, TransportError
+from comfynb.errors import AnswerError, ApiError, NotFoundError, TransportError
 from comfynb.sandbox import Sandbox
 from comfynb.services.cache import served
 
@@ -51,6 +52,31 @@ def test_an_answer_that_is_cut_off_is_no_answer(size: int) -> None:
         with pytest.raises(TransportError, match="broke before the answer was complete") as caught:
             run(transport, transport.fetch(routes.MACHINES))
     assert caught.value.sent
+
+
+@pytest.mark.parametrize("how", ["its length says so", "a piece at a time", "unpacked"])
+def test_an_answer_that_is_too_large_is_not_taken(how: str) -> None:
+    """Nothing of it is held, it is not asked for again, and the connection is not used again."""
+    body = b"[" + b" " * 3_000_000 + b"]"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    large = {
+        "its length says so": head + b"content-length: %d\r\n\r\n" % len(body) + body,
+        "a piece at a time": head + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+        "unpacked": answer(200, gzip.compress(body), "application/json", content_encoding="gzip"),
+    }[how]
+    answers = iter([large, GOOD])
+    with RawServer(lambda _: next(answers)) as server:
+        client = ComfyDeployClient(transport_to(server.url, limits=Limits(largest_answer=2_000_000)))
+
+        async def both() -> list[object]:
+            with pytest.raises(
+                AnswerError, match=r"GET /machines was not taken, since it has more than 2\.0 MB; ask for"
+            ):
+                await client.machines()
+            return list(await client.machines())
+
+        assert run(client, both()) == []
+        assert [each.connection for each in server.requests] == [1, 2]
 
 
 @pytest.mark.parametrize("length", [b"999", b"banana", b"-1"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from comfynb.rules.observing import STALL, WAITING_FACTOR, Observed
 from comfynb.rules.status import ORDER, TERMINAL, further, is_terminal
 
-STATUSES = [*ORDER, *TERMINAL, "warming-up", None]
+STATUSES = [*ORDER, *sorted(TERMINAL), "warming-up", None]
 looks = st.fixed_dictionaries(
     {
         "status": st.sampled_from(STATUSES),

@@ -208,6 +208,34 @@ def test_a_file_that_does_not_come_whole_leaves_nothing(
     assert before.read_bytes() == b"the whole one of yesterday"
 
 
+@pytest.mark.parametrize(
+    "first",
+    [[WHOLE[:-1], DROP], [DROP], [text_answer("slow down", 429)], [text_answer("<html>down", 502, "text/html")]],
+    ids=["cut off", "reset", "429", "502"],
+)
+def test_a_file_that_does_not_come_at_once_is_fetched_again(tmp_path: Path, first: list[Step]) -> None:
+    """From its beginning; what came of the first try is not in it."""
+    tries = iter([first, first, [WHOLE]])
+    with RawServer(lambda _: next(tries)) as server:
+        service = service_for(server.url, limits=QUICK)
+        (path,) = run(
+            service, service.download_outputs(made({"filename": "a.png", "url": f"{server.url}/1"}), tmp_path)
+        )
+        assert len(server.requests) == 3
+    assert path.read_bytes() == b"0123456789" * 10_000
+    assert everything_in(tmp_path) == ["01234567_a.png"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_file_that_is_refused_is_not_asked_for_again(tmp_path: Path, status: int) -> None:
+    """But for a fresh link, which the run is asked for."""
+    with RawServer(lambda _: text_answer("no", status)) as server:
+        service = service_for(server.url, limits=QUICK)
+        with pytest.raises(ApiError, match=rf"\({status}\)"):
+            run(service, service.download_outputs(made({"filename": "a.png", "url": f"{server.url}/1"}), tmp_path))
+        assert [each.path for each in server.requests].count("/1") == 1
+
+
 def test_a_file_that_trickles_is_given_up(tmp_path: Path) -> None:
     """However evenly it does: the whole of it has a deadline, which a steady stream moves on."""
     drops: list[Step] = [answer(200, b"x" * 1000)[:-1000]]

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from faults import Proxy
 from worlds import begin_anew
 
 import comfynb
@@ -229,6 +230,25 @@ def test_a_journal_that_cannot_be_written_is_a_warning(sandbox: Sandbox, tmp_pat
             run = ws.submit("text2img")
         assert run.wait().status == "success"
         assert ws.submit("text2img").wait().status == "success"
+
+
+def test_a_journal_that_can_be_written_again_has_the_run(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also of the submit that could not be written down before it was sent."""
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    with Proxy(sandbox.url, hold=b"POST /api/run") as proxy, ThreadPoolExecutor(1) as pool:
+        ws = comfynb.connect(proxy.url, sandbox.api_key, journal=folder / "journal.sqlite")
+        ws.prepare("text2img")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JournalWarning)
+            submit = pool.submit(ws.submit, "text2img")
+            assert proxy.arrived.wait(10)
+            folder.unlink()
+            proxy.opened.set()
+            run = submit.result(10)
+        ws.close()
+        with comfynb.connect(proxy.url, sandbox.api_key, journal=folder / "journal.sqlite") as again:
+            assert list(again.pending()["run_id"]) == [run.id]
 
 
 def test_there_can_be_none(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

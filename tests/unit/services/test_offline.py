@@ -81,6 +81,37 @@ def test_tables_are_shown_with_their_age_when_the_server_is_away(
     assert "offline" in ws._repr_mimebundle_()["text/html"]
 
 
+def test_cards_say_of_when_they_are_when_the_server_is_away(
+    server: Sandbox, connected: Callable[..., comfynb.Workspace]
+) -> None:
+    """As text, as HTML and as an attribute; what the server itself has said is of now, and says nothing of it."""
+    ws = connected(cache_ttl=0, machines_ttl=0)
+    before = datetime.now(UTC).replace(microsecond=0)
+    run_id = ws.run("text2img", prompt="a red fox", progress=False).id
+    ways = [
+        lambda: ws.workflow("text2img"),
+        lambda: ws.deployment("text2img"),
+        lambda: ws.machine("studio-classic-a"),
+        lambda: ws.get_run(run_id),
+    ]
+    for way in ways:
+        assert "as of" not in repr(way())
+    port = int(server.url.rsplit(":", 1)[1])
+    server.stop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StaleDataWarning)
+        cards = [way() for way in ways]
+    for card in cards:
+        assert "; the server was away" in repr(card)
+        assert "; the server was away" in (card._repr_html_() if hasattr(card, "_repr_html_") else "")
+    for card in cards[:3]:
+        assert before <= card.as_of <= datetime.now(UTC)
+    with Sandbox(port=port, speed=1000.0) as back:
+        back.world.runs[run_id] = server.world.runs[run_id]
+        cards[3].refresh()
+        assert "as of" not in repr(cards[3])
+
+
 def test_another_process_reads_what_was_read_before_without_a_server(
     server: Sandbox, connected: Callable[..., comfynb.Workspace]
 ) -> None:
