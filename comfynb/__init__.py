@@ -10,6 +10,7 @@ Three steps::
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
     from comfynb.widgets.gallery import Gallery
     from comfynb.widgets.run_view import RunView
     from comfynb.workspace import Workspace
+
+# Whoever wants the log says so: without this, Python would print its warnings, from threads of ours, too.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 

@@ -194,8 +194,8 @@ def connect(
     if client.transport.address.exposed and taken is None and not offline:
         notice(
             UnencryptedWarning(
-                f"The API key goes to {client.transport.address} without TLS, so that everybody on its way can read it; "
-                "use https:// where the server has it."
+                f"The API key goes to {client.transport.address} without TLS, so that everybody on its way can read "
+                "it; use https:// where the server has it."
             )
         )
     times = Times(cache_ttl, machines_ttl)

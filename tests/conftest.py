@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from faults import service_for
+from recordings_tally import Tally
 
 from comfynb.sandbox import Knobs, Sandbox
 from comfynb.services.comfyui import ComfyUIService
@@ -24,6 +25,11 @@ SETTINGS = (
     "COMFYNB_SNAPSHOT",
 )
 SPEED = 1000.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to collect what the comparisons with the recordings find."""
+    config.pluginmanager.register(Tally(config), "recordings-tally")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import httpx
 from comfynb.api.address import Address
 from comfynb.api.answers import shorten
 from comfynb.api.reachable import refuse_private
-from comfynb.api.routes import Route
+from comfynb.api.routes import Kind, Route
 from comfynb.errors import ApiError, TransportError
 from comfynb.rules.sizes import size_words
 
@@ -216,21 +216,39 @@ def _too_large(what: str, host: str, most: int) -> TransportError:
     return TransportError(f"{what} from {host} has more than {size_words(most)}, so it was not taken.", again=False)
 
 
-def transport_error(error: Exception, address: Address, route: Route) -> TransportError:
-    """Return our error for a fault of a connection, in words."""
+async def whole_body(response: httpx.Response, most: int) -> bytes | None:
+    """Return the body of an answer, unpacked; None if it has more than that, which is not waited for."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        return None
+    parts, taken = [], 0
+    async for part in response.aiter_bytes():
+        taken += len(part)
+        if taken > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def transport_error(error: Exception, address: Address, route: Route, within: float = 0.0) -> TransportError:
+    """Return our error for a fault of a connection, in words; `within` are the seconds that it had in all."""
     sent = not isinstance(error, _NOT_SENT)
+    said = f"{address} gave no answer to {route}"
     # The words of httpx may quote an address, never a header; the key travels in a header only.
-    if isinstance(error, httpx.ConnectTimeout):
-        why = "it did not take the connection in time"
+    if isinstance(error, TimeoutError):
+        said = f"No whole answer from {address} to {route} within {within:g} s"
+    elif isinstance(error, httpx.ConnectTimeout):
+        said += ": it did not take the connection in time"
     elif isinstance(error, httpx.TimeoutException):
-        why = "it did not answer in time"
+        said += ": it did not answer in time"
     elif isinstance(error, httpx.ConnectError):
-        why = _connect_problem(error)
+        said += f": {_connect_problem(error)}"
     elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-        why = "the connection broke before the answer was complete"
+        said += ": the connection broke before the answer was complete"
     else:
-        why = str(error) or type(error).__name__
-    return TransportError(f"{address} gave no answer to {route}: {why}.", sent=sent)
+        said += f": {str(error) or type(error).__name__}"
+    perhaps = " The server may have done it all the same." if sent and route.kind is Kind.WRITE else ""
+    return TransportError(f"{said}.{perhaps}", sent=sent)
 
 
 def _connect_problem(error: httpx.ConnectError) -> str:

@@ -26,12 +26,12 @@ from pydantic import SecretStr
 
 from comfynb.api.address import Address
 from comfynb.api.answers import Answer, http_date, raise_for, retry_after, unreadable
-from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error
+from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error, whole_body
 from comfynb.api.keeping import Keeper
 from comfynb.api.pacing import Pacer, Slots, Turn, turn
 from comfynb.api.retrying import retried
 from comfynb.api.routes import WORKFLOWS, Kind, Route
-from comfynb.errors import NotFoundError, OfflineError, TransportError
+from comfynb.errors import NotFoundError, OfflineError
 
 log = logging.getLogger("comfynb")
 
@@ -318,10 +318,6 @@ class Transport:
             else:
                 answer = await once()
             return answer
-        except TransportError as error:
-            if route.kind is Kind.WRITE and error.sent:
-                error.args = (f"{error} The server may have done it all the same.", *error.args[1:])
-            raise
         finally:
             call = Call(
                 route=str(route),
@@ -380,9 +376,7 @@ class Transport:
                     async with asyncio.timeout(seconds):
                         return await self._exchange(client, request)
                 except TimeoutError as error:
-                    raise TransportError(
-                        f"No whole answer from {self.address} to {route} within {seconds:g} s."
-                    ) from error
+                    raise transport_error(error, self.address, route, seconds) from error
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
                     cause = self._fault_without_key(error)
                     raise transport_error(cause, self.address, route) from cause
@@ -393,7 +387,7 @@ class Transport:
         # Redirects are not followed: no key goes to another host, and no submit is sent twice.
         response = await client.send(request, stream=True)
         async with aclosing(response):
-            content = await _whole(response, self.limits.largest_answer)
+            content = await whole_body(response, self.limits.largest_answer)
             headers = httpx.Headers([(name, self._without_key(value)) for name, value in response.headers.raw])
             answer = Answer(
                 response.status_code,
@@ -425,20 +419,6 @@ class Transport:
         if here.client is None:
             here.client = new_client(self.address, self.limits, self.limits.timeout)
         return here.client
-
-
-async def _whole(response: httpx.Response, most: int) -> bytes | None:
-    """Return the body of an answer, unpacked; None if it has more than that, which is not waited for."""
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        return None
-    parts, taken = [], 0
-    async for part in response.aiter_bytes():
-        taken += len(part)
-        if taken > most:
-            return None
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _size(files: Mapping[str, Any] | None) -> int:

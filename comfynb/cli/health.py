@@ -78,13 +78,9 @@ def _tell(findings: tuple[Finding, ...]) -> None:
 
 
 def _watch(ws: Workspace, every: float, looks: int, config: Path | None) -> int:
-    import logging
-
     def tell(alert: Alert) -> None:
         show.line(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {alert}")
 
-    # What goes to the log is said below; without this, Python would say it once more.
-    logging.getLogger("comfynb").addHandler(logging.NullHandler())
     seen, enough = [1], threading.Event()
 
     def looked() -> None:

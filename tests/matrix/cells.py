@@ -44,7 +44,7 @@ TIMEOUT: Final = 1.5
 """Seconds for one try of a request."""
 WAIT: Final = 1.5
 """Seconds that a run is waited for while something is wrong with it."""
-LATE: Final = 3.0
+LATE: Final = 5.0
 """Seconds by which a deadline may be missed on a busy machine."""
 SHORT: Final = 0.7
 """Seconds for which the server is away when one look at a run is to fail."""
@@ -175,6 +175,7 @@ class Cell:
                 Limits(), timeout=TIMEOUT, submit_timeout=TIMEOUT, retries=1, first_wait=0.01, longest_wait=0.05
             )
             self.ws.comfyui_service.submitter.patience = PATIENCE
+            self.ws.pending()  # makes the journal
             self._told.take()
             yield self
 

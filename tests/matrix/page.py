@@ -14,10 +14,19 @@ from comfynb.documents import Document, Section, write_document
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "how_to" / "when_things_go_wrong.md"
 NONE: Final = "–"
+SHORT: Final = {
+    AS_ALWAYS: "✓",
+    "StaleDataWarning": "last known",
+    "RecoveredSubmitWarning": "found",
+    "SubmitUncertainError": "unsure",
+    "OfflineError": "not sent",
+    "WaitTimeout": "in time",
+}
+"""What is seen often, in a word or two."""
 
 WHAT: Final = {
-    "read": "a table that was not read before: `ws.workflows()`",
-    "read again": "one that was: `ws.workflows(refresh=True)`",
+    "read": "a table that was not read before: `ws.workflows()`; the fault strikes every try",
+    "read again": "one that was: `ws.workflows(refresh=True)`; the fault strikes every try",
     "submit": "`ws.submit(…)`; the fault strikes the submit itself",
     "poll once": "`run.wait()`; the fault strikes one look at the run, or lasts less than a second",
     "poll on": "`run.wait(timeout)`; the fault strikes every look, for as long as it is waited",
@@ -46,14 +55,18 @@ def write(played: Mapping[str, Mapping[str, Seen]]) -> bool:
     grid = pd.DataFrame(
         {
             "fault": list(FAULTS),
-            "which is": [FAULT_NOTES.get(fault, "") for fault in FAULTS],
             **{
-                name: [of[fault].what if fault in (of := played[name]) else NONE for fault in FAULTS]
+                name: [in_short(of[fault].what) if fault in (of := played[name]) else NONE for fault in FAULTS]
                 for name in OPERATIONS
             },
         }
     )
-    sections = [Section(text=_INTRODUCTION), Section("All at a glance", (_GLANCE,), grid)]
+    notes = pd.DataFrame(list(FAULT_NOTES.items()), columns=["fault", "which is"])
+    sections = [
+        Section(text=_INTRODUCTION),
+        Section("All at a glance", _GLANCE, grid),
+        Section("The faults", ("Those whose names do not say it all:",), notes),
+    ]
     for name, seen in played.items():
         rows = [(fault, said) for fault in FAULTS if fault in seen for said in seen[fault].said]
         table = pd.DataFrame(_grouped(rows), columns=["fault", "what is said"])
@@ -67,7 +80,14 @@ def read() -> dict[tuple[str, str], str]:
     """Return what the page says of each operation and fault."""
     lines = PAGE.read_text(encoding="utf-8").split("## All at a glance")[1].split("\n## ")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")][2:]
-    return {(name, row[0]): row[2 + at] for row in rows for at, name in enumerate(OPERATIONS)}
+    return {(name, row[0]): row[1 + at] for row in rows for at, name in enumerate(OPERATIONS)}
+
+
+def in_short(what: str) -> str:
+    """Return what was seen in a word or two."""
+    if what in SHORT:
+        return SHORT[what]
+    return "told" if all(name.endswith("Warning") for name in what.split(", ")) else "error"
 
 
 def said_in(operation: str, fault: str) -> list[str]:
@@ -100,6 +120,12 @@ _INTRODUCTION: Final = (
     "that the same handle, workspace or receiver works again as soon as the fault is over.",
 )
 _GLANCE: Final = (
-    f"“{AS_ALWAYS}” is what one wants, without a word: comfynb has tried again, gone on asking, or not needed what is "
-    "away. A warning comes with the result, an error instead of it."
+    "- **✓** is what one wants, without a word: comfynb has tried again, gone on asking, or not needed what is away.\n"
+    "- **told** is what one wants, and a warning that says what is wrong.\n"
+    '- **last known** is what was read before, with a warning, its age, and `df.attrs["stale"]`.\n'
+    "- **found** is the run of a submit whose answer was lost: it was looked for in the run list, and not sent again.\n"
+    "- **unsure** is an error that says that a run may have been started, and that nobody knows.\n"
+    "- **not sent** is an error: nothing has left this machine.\n"
+    "- **in time** is an error at the end of the time for which was waited; the run goes on, and so can waiting.\n"
+    "- **error** is any other one. Below stands what it says.",
 )

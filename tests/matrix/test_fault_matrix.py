@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 from cells import FAULTS, NEVER, OPERATIONS
-from page import NONE, as_written, read, said_in
+from page import NONE, as_written, in_short, read, said_in
 from playing import Played, play
 from requirements_gate import require
 
@@ -37,5 +37,5 @@ def test_what_is_seen_is_what_the_page_says(column: tuple[str, Played], fault: s
     seen = played[fault]
     if isinstance(seen, BaseException):
         raise seen
-    assert read()[operation, fault] == seen.what
+    assert read()[operation, fault] == in_short(seen.what)
     assert said_in(operation, fault) == as_written(seen.said)

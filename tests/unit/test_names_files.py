@@ -72,12 +72,12 @@ def test_ten_thousand_rows_are_read_in_well_under_a_second(tmp_path: Path) -> No
     path = tmp_path / "names.toml"
     text = "".join(f'[names.workflow_{n}]\naliases = ["Alias {n} a", "other-{n}"]\n' for n in range(10_000))
     path.write_text(text)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert read_names(path).standardize("OTHER 9999") == "workflow_9999"
     path.write_text(text + '[names.x]\naliases = ["Other 77"]\n')
     with pytest.raises(ConfigurationError, match=r"line 20002: \[names.x\] 'Other 77' means 'workflow_77' already"):
         read_names(path)
-    assert time.perf_counter() - begun < 3.0  # both take less than half a second where nothing else runs
+    assert time.thread_time() - begun < 3.0  # both take less than half a second where nothing else runs
 
 
 def test_the_nearest_file_holds_and_is_read_again(project: Path) -> None:
