@@ -19,5 +19,5 @@ def test_the_three_steps_of_the_readme_give_what_it_shows() -> None:
 def test_the_readme_has_both_commands() -> None:
     """Each stands on a line of its own, so that it can be copied."""
     lines = README.read_text(encoding="utf-8").splitlines()
-    for end in ("comfynb demo", "-m pytest", "docs/build.py"):
+    for end in ("comfynb demo", "-m pytest -n 2", "docs/build.py"):
         assert sum(line.startswith("python3 -m venv") and line.endswith(end) for line in lines) == 1
