@@ -30,10 +30,12 @@ TICK: Final = 0.5
 """Seconds between two requests."""
 LONGEST_TICK: Final = 2.5
 """The same while nothing changes."""
+AWAY_TICK: Final = 15.0
+"""The same while the server does not answer; it is asked for as long as somebody looks."""
 IN_FOCUS: Final = 5
 """Views, those that were shown last, whose progress is asked for."""
 _LISTED: Final = 100
-_MOST_FAILURES: Final = 20
+_MOST_MISSED: Final = 4
 
 
 class LiveView:
@@ -117,6 +119,8 @@ class LiveRuns:
             view.tracked.watch.listeners.remove(view.tell)
         if view in self._views:
             self._views.remove(view)
+        with suppress(ValueError):
+            self._due.remove(view)
         view.done = True
         if not self._views and self._task is not None:
             self._task.cancel()
@@ -135,25 +139,38 @@ class LiveRuns:
             begun = time.monotonic()
             self._called.clear()
             changes = sum(len(view.tracked.state.seen.changes) for view in self._views)
-            await self._step()
+            answered = await self._step()
             moved = changes != sum(len(view.tracked.state.seen.changes) for view in self._views)
-            self._quiet = TICK if moved or self._due else min(LONGEST_TICK, self._quiet * 1.15)
+            if not answered:
+                self._quiet = min(AWAY_TICK, self._quiet * 1.5)
+            else:
+                self._quiet = TICK if moved or self._due else min(LONGEST_TICK, self._quiet * 1.15)
             await asyncio.sleep(max(0.05, min(TICK, self._quiet) - (time.monotonic() - begun)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._quiet - (time.monotonic() - begun))):
                     await self._called.wait()
 
-    async def _step(self) -> None:
-        """Ask once."""
+    async def _step(self) -> bool:
+        """Ask once; return whether there was an answer."""
         self._turn += 1
         groups = self._groups()
-        if groups and self._turn % 2:
-            workflow_id = sorted(groups)[self._turn // 2 % len(groups)]
-            await self._list(workflow_id, groups[workflow_id])
-            return
-        view = self._next(grouped={view for views in groups.values() for view in views})
-        if view is not None:
-            await self._look(view)
+        asked: list[LiveView] = []
+        try:
+            if groups and self._turn % 2:
+                workflow_id = sorted(groups)[self._turn // 2 % len(groups)]
+                asked = groups[workflow_id]
+                await self._list(workflow_id, asked)
+            elif view := self._next(grouped={view for views in groups.values() for view in views}):
+                asked = [view]
+                await self._look(view)
+        except ComfyError as error:
+            self._failed(asked, error)
+            return False
+        except Exception as error:  # a fault of ours must not end the watch of the others
+            log.exception("a look at %d runs failed", len(asked))
+            for view in asked:
+                self._give_up(view, str(error))
+        return True
 
     def _groups(self) -> dict[str, list[LiveView]]:
         """Return the views of each workflow that has several."""
@@ -180,11 +197,7 @@ class LiveRuns:
 
     async def _list(self, workflow_id: str, views: list[LiveView]) -> None:
         """Take the statuses of all runs of a workflow from its light list."""
-        try:
-            rows = await self._core.comfyui.client.workflow_runs_v2(workflow_id, limit=_LISTED)
-        except ComfyError as error:
-            self._failed(views, error)
-            return
+        rows = await self._core.comfyui.client.workflow_runs_v2(workflow_id, limit=_LISTED)
         known = {row.id: row for row in rows}
         now = time.monotonic()
         for view in views:
@@ -194,6 +207,9 @@ class LiveRuns:
                     self._due.append(view)  # it is older than the list reaches
                 continue
             view.failures = 0
+            if view.trouble:
+                view.trouble = None
+                view.tell()
             state = view.tracked.state
             state.looked = now
             if row.status is None or row.status == view.listed:
@@ -216,15 +232,7 @@ class LiveRuns:
 
     async def _look(self, view: LiveView) -> None:
         tracked = view.tracked
-        try:
-            await tracked.look()
-        except ComfyError as error:
-            self._failed([view], error)
-            return
-        except Exception as error:  # a fault of ours must not end the watch of the others
-            log.exception("a look at the run %s failed", tracked.id)
-            self._give_up(view, str(error))
-            return
+        await tracked.look()
         view.failures, view.trouble = 0, None
         if tracked.state.ended:
             if tracked.state.seen.status != "success" and tracked.failure is None:
@@ -235,19 +243,15 @@ class LiveRuns:
         view.tell()
 
     def _failed(self, views: list[LiveView], error: ComfyError) -> None:
+        """Tell it; a server that is away comes back, but a run that is not there, or a key that is refused, do not."""
         for view in list(views):
             view.failures += 1
-            gone = isinstance(error, NotFoundError) and view.failures > 3
-            if (
-                gone
-                or isinstance(error, AuthenticationError | PermissionDeniedError)
-                or view.failures >= _MOST_FAILURES
-            ):
+            gone = isinstance(error, NotFoundError) and view.failures >= _MOST_MISSED
+            if gone or isinstance(error, AuthenticationError | PermissionDeniedError):
                 self._give_up(view, str(error))
             else:
                 view.trouble = f"It could not be looked at just now: {error}"
                 view.tell()
-        self._quiet = min(LONGEST_TICK, self._quiet * 1.5)
 
     def _give_up(self, view: LiveView, why: str) -> None:
         self.remove(view)

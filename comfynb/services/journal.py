@@ -198,7 +198,7 @@ class Journal:
 
     def taken(self, id: str, run_id: str) -> None:
         """Write down the run that came of a submit."""
-        self._set("state = 'taken', run_id = ?, why = NULL WHERE id = ?", run_id, id)
+        self._set("state = 'taken', run_id = ?, why = NULL, before = '[]' WHERE id = ?", run_id, id)
 
     def refused(self, id: str, why: str) -> None:
         """Write down that there is no run."""
@@ -260,7 +260,7 @@ class Journal:
             with connection:
                 connection.execute(_STATEMENT)
                 connection.execute(
-                    "DELETE FROM submits WHERE at < ? AND state IN ('ended', 'refused', 'lost')",
+                    "DELETE FROM submits WHERE at < ? AND state IN ('ended', 'taken', 'refused', 'lost')",
                     ((datetime.now(UTC) - _KEPT).isoformat(),),
                 )
         except BaseException:

@@ -63,4 +63,5 @@ def take_cell(thing: Closable) -> None:
             if shown is not None and shown is not thing:
                 shown.close()
         things = []
-    _shown[cell.id] = (cell.execution, [*things, weakref.ref(thing)])
+    alive = [reference for reference in things if reference() is not None]
+    _shown[cell.id] = (cell.execution, [*alive, weakref.ref(thing)])

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from itertools import count
@@ -19,8 +20,10 @@ from cachetools import TLRUCache
 
 from comfynb.api.keeping import Allowed, allowed
 from comfynb.api.transport import NeedsNetwork, no_network
+from comfynb.notices import collecting, notice
 from comfynb.services.cache.keeper import AWAY, AnswerKeeper
 from comfynb.services.cache.kept import EVERYTHING
+from comfynb.warnings import ComfyWarning
 
 T = TypeVar("T")
 
@@ -102,6 +105,7 @@ class Cache:
         background: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any] | None = None,
     ) -> None:
         self._lock = threading.RLock()
+        self._untold: list[ComfyWarning] = []
         self._timer = timer
         self._entries: TLRUCache[str, Entry[Any]] = TLRUCache(
             size, lambda _key, entry, now: now + entry.ttl + entry.stale, timer
@@ -214,7 +218,8 @@ class Cache:
     ) -> None:
         """Fetch a new one behind what is given meanwhile; where that fails, who asks later is told."""
         try:
-            await asyncio.wait((self._flight(key, fetch, ttl, marks, stale, refresh=False).task,))
+            with collecting(self._untold):
+                await asyncio.wait((self._flight(key, fetch, ttl, marks, stale, refresh=False).task,))
         finally:
             self._refreshing.discard(key)
 
@@ -326,7 +331,10 @@ class Cache:
         self.counts[how] += 1
 
     def _noted(self, entry: Entry[T]) -> Entry[T]:
-        """Tell the read that is under way how old this is."""
+        """Tell the read that is under way how old this is, and what came up while nobody listened."""
+        while self._untold:
+            with suppress(IndexError):  # another thread has told it meanwhile
+                notice(self._untold.pop(0))
         asking = allowed.get()
         if asking is not None:
             asking.stored.append(entry.stored)

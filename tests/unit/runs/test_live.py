@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import comfynb
+from comfynb.runs import live
 from comfynb.runs.live import LiveView
 from comfynb.sandbox import Sandbox
 
@@ -123,6 +126,65 @@ def test_trouble_is_told_and_passes(watched: Watched, sandbox: Sandbox) -> None:
     until(lambda: view.trouble is None)
     sandbox.advance(600)
     until(lambda: run.ended)
+
+
+def test_a_server_that_is_away_for_long_ends_no_view(
+    watched: Watched, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it does not answer, all views go on by themselves when it does; also those that a list tells of."""
+    monkeypatch.setattr(live, "TICK", 0.02)
+    monkeypatch.setattr(live, "AWAY_TICK", 0.05)
+    sandbox.knobs.change(speed=0.0)
+    runs = [watched.ws.submit("text2img", seed=1 + number) for number in range(live.IN_FOCUS + 3)]
+    views = [watched.watch(run) for run in runs]
+    until(lambda: all(run.id in watched.told for run in runs))
+    asked = sandbox.counters.total
+    sandbox.knobs.change(error_rate=1.0, fail_status=500)
+    until(lambda: sandbox.counters.total > asked + 60)
+    assert all(view.trouble and not view.done for view in views)
+    sandbox.knobs.change(error_rate=0.0)
+    until(lambda: not any(view.trouble for view in views))
+    sandbox.advance(3600)
+    until(lambda: all(run.ended for run in runs))
+
+
+def test_a_fault_of_ours_ends_the_views_that_it_is_about_and_no_others(
+    watched: Watched, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """It is logged, and they say that they are watched no longer."""
+    sandbox.knobs.change(speed=0.0)
+    grouped = [watched.watch(watched.ws.submit("text2img", seed=number)) for number in (1, 2)]
+    other = watched.ws.submit("img2vid - wan 2.1")
+    watched.watch(other)
+    client = watched.ws.comfyui_service.client
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(client, "workflow_runs_v2", broken)
+    until(lambda: all(view.done for view in grouped))
+    assert all("a fault of ours" in str(view.trouble) for view in grouped)
+    assert "failed" in caplog.text
+    sandbox.advance(3600)
+    until(lambda: other.ended)
+
+
+def test_views_that_come_and_go_are_not_held(watched: Watched, sandbox: Sandbox) -> None:
+    """Whether they were looked at or not."""
+    sandbox.knobs.change(speed=0.0)
+    run = watched.ws.submit("text2img", seed=1)
+    gone = []
+
+    def come_and_go() -> None:
+        for _ in range(100):
+            view = LiveView(run._tracked, lambda: None)
+            watched.live.add(view)
+            watched.live.remove(view)
+            gone.append(weakref.ref(view))
+
+    watched._do(come_and_go)
+    gc.collect()
+    assert [each() for each in gone] == [None] * 100
 
 
 def test_a_run_that_is_not_there_is_given_up(watched: Watched, sandbox: Sandbox) -> None:

@@ -81,6 +81,25 @@ def test_tables_are_shown_with_their_age_when_the_server_is_away(
     assert "offline" in ws._repr_mimebundle_()["text/html"]
 
 
+def test_an_outage_that_is_noticed_behind_a_read_is_told_with_the_next(
+    server: Sandbox, connected: Callable[..., comfynb.Workspace]
+) -> None:
+    """What is past its time is fetched in the background, where nobody would hear of it."""
+    ws = connected(cache_ttl=0.5)
+    ws.workflows()
+    server.stop()
+    time.sleep(0.6)
+    assert ws.workflows().attrs["stale"] is False
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        until = time.monotonic() + 10.0
+        while not ws.workflows().attrs["stale"] and time.monotonic() < until:
+            time.sleep(0.02)
+    (one,) = [each for each in told if each.category is StaleDataWarning]
+    assert one.filename == __file__
+    assert ws.workflows().attrs["stale"] is True
+
+
 def test_cards_say_of_when_they_are_when_the_server_is_away(
     server: Sandbox, connected: Callable[..., comfynb.Workspace]
 ) -> None:
