@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Final
 
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import Limits
@@ -19,6 +23,7 @@ from comfynb.names_files import NamesInUse, NamesOption
 from comfynb.notices import notice
 from comfynb.services.cache import Cache
 from comfynb.services.cache.opening import data_file, open_keeper
+from comfynb.services.cache.redis import cache_option
 from comfynb.services.cache.snapshot import Snapshot, read_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.journal import Journal
@@ -32,6 +37,19 @@ from comfynb.workspace import Workspace
 
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
+
+_TYPES: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
+    (("url", "api_key", "webhook"), (str, NoneType), "a text"),
+    (("timeout", "retries", "cache_ttl", "machines_ttl", "oldest"), (Real,), "a number"),
+    (("max_concurrent",), (Integral,), "a whole number"),
+    (("max_runs",), (Integral, NoneType), "a whole number"),
+    (("max_rate",), (Real, NoneType), "a number"),
+    (("max_cost",), (Real, Decimal, NoneType), "a number"),
+    (("snapshot",), (str, Path, NoneType), "the path of a file"),
+    (("journal",), (bool, str, Path, NoneType), "True, False or the path of a file"),
+    (("routing",), (bool, str, Path, Mapping, NoneType), "the path of a file, a mapping or False"),
+)
+"""What options may be, where another type would break something later or pass for something else."""
 
 
 def connect(
@@ -144,6 +162,8 @@ def connect(
     >>> ws.run("text2img", prompt="a red fox", seed=7).status
     'success'
     """
+    _check_types(locals())
+    cache = cache_option(cache)
     for name, value in (("timeout", timeout), ("max_concurrent", max_concurrent)):
         if not value > 0:
             raise ConfigurationError(f"{name}={value} has to be more than 0.")
@@ -221,6 +241,19 @@ def connect(
     # Of no use once neither the workspace nor a handle of it is held any more: both hold the core.
     weakref.finalize(core, _let_go, runner, workflows, started, submitter.journal)
     return Workspace(core, sandbox=sandbox or None)
+
+
+def _check_types(given: Mapping[str, object]) -> None:
+    """Refuse options of types that break something later. None is quoted: a key may stand in the wrong place."""
+    for names, types, kind in _TYPES:
+        for name in names:
+            value = given[name]
+            # True is a number to Python, and to nobody else.
+            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+                raise ConfigurationError(f"{name}= has to be {kind}, not {type(value).__name__}.")
+    sandbox = given["sandbox"]
+    if sandbox is not None and not isinstance(sandbox, bool) and not hasattr(sandbox, "api_key"):
+        raise ConfigurationError(f"sandbox= has to be True, False or a Sandbox, not {type(sandbox).__name__}.")
 
 
 def _journal(asked: bool | str | Path | None, client: ComfyDeployClient, *, in_memory: bool) -> Journal | None:

@@ -149,6 +149,8 @@ class RulesFile:
             raise ConfigurationError(f"{path}, line {line}: {str(error).partition(' (at ')[0]}.") from None
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"{path} cannot be read: byte {error.start} is not UTF-8.") from None
+        except RecursionError:
+            raise ConfigurationError(f"{path} cannot be read: its lists or tables are nested too deep.") from None
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
 

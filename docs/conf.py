@@ -200,7 +200,13 @@ def _numpy(app: Any, what: str, name: str, obj: object, options: object, lines: 
     lines[:] = NumpyDocstring(lines, app.config, app, what, name, obj, options).lines()
 
 
+def _made_here(_: Any, __: str, source: list[str]) -> None:
+    """Let links to notebooks lead to the pages that are made of them; in the repository they lead to the notebooks."""
+    source[0] = re.sub(r"\]\(\.\./((?:\.\./)*)notebooks/", r"](\1_made/notebooks/", source[0])
+
+
 def setup(app: Any) -> None:
     """Let Sphinx call us."""
+    app.connect("source-read", _made_here)
     app.connect("builder-inited", _prepare)
     app.connect("autodoc-process-docstring", _numpy)

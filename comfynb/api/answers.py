@@ -22,6 +22,8 @@ from comfynb.errors import (
 from comfynb.rules.sizes import size_words
 
 _LONGEST = 300
+_A_DAY = 86_400.0
+"""Seconds; a longer wait that a server asks for counts as this, since no request waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Answer:
         return self.status == 500 and not self.is_json
 
     def detail(self) -> str:
-        """Return the server's own words, on one line, shortened."""
-        return shorten(_words(self))
+        """Return the server's own words, on one line, shortened; half characters become question marks."""
+        return shorten(_words(self)).encode("utf-8", "replace").decode()
 
 
 def shorten(text: str, longest: int = _LONGEST) -> str:
@@ -93,35 +95,48 @@ def _words(answer: Answer) -> str:
             return "a web page"
         return body.decode("utf-8", "replace")
     try:
-        value: Any = json.loads(answer.content)
-    except ValueError:
+        return _said(json.loads(answer.content))
+    except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
+
+
+def _said(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("detail", value.get("error", value.get("message", value)))
     if isinstance(value, list):
         return "; ".join(_problem(item) for item in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _as_text(value)
 
 
 def _problem(item: Any) -> str:
-    if isinstance(item, dict) and "msg" in item:
-        where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
-        return f"{where}: {item['msg']}" if where else str(item["msg"])
-    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    if not isinstance(item, dict) or "msg" not in item:
+        return _as_text(item)
+    place = item.get("loc")
+    parts = place if isinstance(place, list) else [] if place is None else [place]
+    where = ".".join(str(part) for part in parts if part != "body")
+    said = _as_text(item["msg"])
+    return f"{where}: {said}" if where else said
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def retry_after(answer: Answer, now: datetime | None = None) -> float | None:
-    """Return the seconds that the server asks to wait, from either form of `Retry-After`; None without one."""
+    """Return the seconds that the server asks to wait, from either form of `Retry-After`; None without one.
+
+    More than a day is a day.
+    """
     value = answer.headers.get("retry-after", "").strip()
     if not value:
         return None
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(_A_DAY, float(value))
     when = http_date(value)
     if when is None:
         return None
     base = http_date(answer.headers.get("date", "")) or now or datetime.now(UTC)
-    return max(0.0, (when - base).total_seconds())
+    return min(_A_DAY, max(0.0, (when - base).total_seconds()))
 
 
 def http_date(value: str) -> datetime | None:
@@ -178,7 +193,7 @@ def raise_for(answer: Answer, *, method: str, path: str, server: str, again: boo
         raise NotFoundError(f"{call}: {what}.", **facts)
     if status == 429:
         wait = retry_after(answer)
-        hint = f"; it asks to wait {wait:.0f} s" if wait is not None else ""
+        hint = f"; it asks to wait {'a day or more' if wait >= _A_DAY else f'{wait:.0f} s'}" if wait is not None else ""
         raise RateLimitError(
             f"{server} limits the rate of requests ({call}){hint}.{' Try again later.' if again else ''}",
             retry_after=wait,

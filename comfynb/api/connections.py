@@ -25,6 +25,8 @@ SLOWEST_DOWNLOAD = 20_000
 
 _RIGHT = "whether url= or COMFY_DEPLOY_API_URL is right"
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_FINAL = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects, UnicodeError)
+"""Of an address, not of a connection: the same ones come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ def file_client(address: Address, limits: Limits) -> httpx.AsyncClient:
 
     async def check(request: httpx.Request) -> None:
         # Of every request, and so of every redirect.
+        if not _can_be_reached(request.url):
+            raise httpx.UnsupportedProtocol("It leads to no web address.")
         await refuse_private(request.url.host, server, "An output")
 
     client = new_client(address, limits, limits.timeout)
@@ -165,28 +169,16 @@ async def stream_file(
     TransportError
         If it breaks off, trickles, is too large, or is said to be in a private network by a public server.
     """
-    try:
-        target = httpx.URL(address.origin).join(url)
-    except httpx.InvalidURL:
-        target = httpx.URL()
-    if target.scheme not in ("http", "https"):
+    target = _target(address, url)
+    if target is None:
         raise TransportError(f"{what} has no web address ({shorten(url, 80)!r}).", sent=False, again=False)
     begun = time.monotonic()
     try:
         async with asyncio.timeout(limits.timeout):
             response = await http.send(http.build_request("GET", target), stream=True, follow_redirects=True)
         async with aclosing(response):
-            if response.status_code >= 300:
-                later = response.status_code == 429 or response.status_code >= 500
-                hint = (
-                    "try again later." if later else "its link may have expired: read the run again with run.refresh()."
-                )
-                raise ApiError(
-                    f"{what} could not be fetched from {target.host} ({response.status_code}); {hint}",
-                    status=response.status_code,
-                    method="GET",
-                    path=target.path,
-                )
+            if response.status_code != 200:
+                raise _refused(response.status_code, target, what)
             size = int(length) if (length := response.headers.get("content-length", "")).isdecimal() else 0
             if size > most:
                 raise _too_large(what, target.host, most)
@@ -199,6 +191,8 @@ async def stream_file(
                 async with asyncio.timeout(max(0.0, left)):
                     chunk = await anext(chunks, None)
                 if chunk is None:
+                    if _is_cut_inside(response):
+                        raise httpx.DecodingError("It ends before what is packed in it does.")
                     return
                 taken += len(chunk)  # unpacked, which can be a thousand times what comes
                 if taken > most:
@@ -208,8 +202,52 @@ async def stream_file(
         raise TransportError(f"{what} came too slowly from {target.host}, and was given up.", again=False) from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise TransportError(
-            f"{what} broke off while it was fetched from {target.host} ({type(error).__name__})."
+            f"{what} broke off while it was fetched from {target.host} ({type(error).__name__}).",
+            again=not isinstance(error, _FINAL),
         ) from error
+
+
+def _target(address: Address, url: str) -> httpx.URL | None:
+    """Return where a file is; None if that is no web address."""
+    try:
+        target = httpx.URL(address.origin).join(url)
+        return target if target.scheme in ("http", "https") and _can_be_reached(target) else None
+    except (httpx.InvalidURL, ValueError):
+        return None
+
+
+def _can_be_reached(url: httpx.URL) -> bool:
+    """Whether there can be such a host and port; a socket breaks down over others in ways of its own."""
+    try:
+        return bool(url.host) and (url.port is None or 0 < url.port < 65536)
+    except UnicodeError:  # of an international name that is none
+        return False
+
+
+def _refused(status: int, target: httpx.URL, what: str) -> ApiError:
+    if status < 300:
+        hint = "that is no whole file. Try again later."
+    elif status == 429 or status >= 500:
+        hint = "try again later."
+    else:
+        hint = "its link may have expired: read the run again with run.refresh()."
+    return ApiError(
+        f"{what} could not be fetched from {target.host} ({status}); {hint}",
+        status=status,
+        method="GET",
+        path=target.path,
+    )
+
+
+def _is_cut_inside(response: httpx.Response) -> bool:
+    """Whether a body that was packed with gzip or deflate ended before what is packed in it, or goes on after it.
+
+    httpx does not tell. What it unpacks with does, in an attribute that may be gone in another version of it.
+    """
+    decoder = getattr(response, "_decoder", None)
+    inner = getattr(decoder, "decompressor", None)
+    whole = getattr(inner, "eof", True) and not getattr(inner, "unused_data", b"").strip(b"\0")
+    return response.num_bytes_downloaded > 0 and not whole
 
 
 def _too_large(what: str, host: str, most: int) -> TransportError:

@@ -66,3 +66,17 @@ class Keeper(Protocol):
     async def answer(self, key: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer to a read: what is kept, or what the server says when it is asked."""
         ...
+
+
+recorder: ContextVar[Keeper | None] = ContextVar("comfynb_recorder", default=None)
+"""Who keeps the answers to the reads that are under way, instead of the connection's own keeper."""
+
+
+@contextmanager
+def recorded_by(keeper: Keeper) -> Iterator[None]:
+    """Let a keeper have the reads inside, and those of the tasks that they start; other reads do not see it."""
+    token = recorder.set(keeper)
+    try:
+        yield
+    finally:
+        recorder.reset(token)

@@ -5,10 +5,21 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from typing import Final
 
 from comfynb.errors import TransportError
 
 __all__ = ["is_private", "refuse_private"]
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_WITH_IPV4: Final = tuple(map(ipaddress.ip_network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+"""Addresses with one of IPv4 at their end: compatible, mapped and translated ones, and those of NAT64."""
+_INNER: Final = tuple(
+    map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10", "5f00::/16", "192.0.0.0/24", "168.63.129.16/32"))
+)
+"""What `ipaddress` does not know to be inner in each version: a network's own NAT64, site-local addresses, segments of
+routes, the protocols' own block, and the inner service of a cloud that has a public address."""
 
 
 async def is_private(host: str) -> bool:
@@ -22,7 +33,7 @@ async def is_private(host: str) -> bool:
         A name, or an address without brackets.
     """
     try:
-        return _is_inner(host)
+        return _is_inner(host.removesuffix("."))
     except ValueError:
         pass
     try:
@@ -60,6 +71,15 @@ async def refuse_private(host: str, server: str, what: str) -> None:
 
 
 def _is_inner(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return not mapped.is_global or mapped.is_multicast
+    found = _meant(ipaddress.ip_address(address))
+    return not found.is_global or found.is_multicast or any(found in network for network in _INNER)
+
+
+def _meant(found: _Address) -> _Address:
+    """Return the IPv4 address that one of IPv6 stands for, since a gateway or the system goes there; else itself."""
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.sixtofour is not None:
+            return found.sixtofour
+        if any(found in network for network in _WITH_IPV4):
+            return ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    return found

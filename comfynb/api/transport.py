@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from comfynb.api.address import Address
 from comfynb.api.answers import Answer, http_date, raise_for, retry_after, unreadable
 from comfynb.api.connections import Limits, keep_out_of_logs, new_client, transport_error, whole_body
-from comfynb.api.keeping import Keeper
+from comfynb.api.keeping import Keeper, recorder
 from comfynb.api.pacing import Pacer, Slots, Turn, turn
 from comfynb.api.retrying import retried
 from comfynb.api.routes import WORKFLOWS, Kind, Route
@@ -37,6 +37,8 @@ log = logging.getLogger("comfynb")
 
 SLOWEST_UPLOAD = 50_000
 """Bytes a second; an upload is not given up before it could be done at this pace."""
+_FARTHEST_CLOCK = timedelta(days=36_525)
+"""A date that is farther from this machine's is none; less would rule out a machine whose clock stands at 1970."""
 
 no_network: ContextVar[bool] = ContextVar("comfynb_no_network", default=False)
 """Set while a read is tried from the cache alone; nothing may be sent then."""
@@ -197,10 +199,11 @@ class Transport:
             if not self._confirmed:
                 await self.discover()
             return await self._counted(route, self._prefix + path, arguments, begins)
-        if self.keeper is None:
+        keeper = recorder.get() or self.keeper
+        if keeper is None:
             return await self._read(route, path, arguments)
         key = f"{path}?{httpx.QueryParams(sorted(arguments['params'].items()))}".rstrip("?")
-        return await self.keeper.answer(key, lambda: self._read(route, path, arguments))
+        return await keeper.answer(key, lambda: self._read(route, path, arguments))
 
     async def _read(self, route: Route, path: str, arguments: dict[str, Any]) -> Answer:
         """Read from the server, under whatever prefix it has."""
@@ -399,9 +402,9 @@ class Transport:
             if answer.drops_connection and (stream := response.extensions.get("network_stream")) is not None:
                 await stream.aclose()
         self.pacer.answered(answer.status, retry_after(answer, self.server_now()))
-        when = http_date(response.headers.get("date", ""))
-        if when is not None:
-            self._server_seen, self._clock_offset = when, when - datetime.now(UTC)
+        when, here = http_date(response.headers.get("date", "")), datetime.now(UTC)
+        if when is not None and abs(when - here) <= _FARTHEST_CLOCK:
+            self._server_seen, self._clock_offset = when, when - here
         return answer
 
     def _without_key(self, content: bytes) -> bytes:

@@ -45,10 +45,15 @@ def _configuration(ws: Workspace) -> None:
     show.facts(
         [
             ("COMFY_DEPLOY_API_URL", f"{ws.url} (the sandbox)" if ws.sandbox else ws.url),
-            ("COMFY_DEPLOY_API_KEY", "made by the sandbox" if ws.sandbox else "set"),
+            ("COMFY_DEPLOY_API_KEY", "made by the sandbox" if ws.sandbox else "not needed" if _unasked(ws) else "set"),
             ("WEBHOOK_URL", (bare_url(webhook) or "set") if webhook else "not set"),
         ]
     )
+
+
+def _unasked(ws: Workspace) -> bool:
+    """Whether there is no server that a key would be for."""
+    return ws._core.offline
 
 
 def _overview(ws: Workspace) -> None:
@@ -56,13 +61,16 @@ def _overview(ws: Workspace) -> None:
     begun = time.perf_counter()
     workflows = ws.workflows()
     milliseconds = (time.perf_counter() - begun) * 1000
-    show.facts(
-        [
-            ("server", f"answers ({milliseconds:.0f} ms for the workflows)"),
-            ("routes", f"below {ws.facts().prefix or 'the root'}"),
-            ("key", "accepted"),
-        ]
-    )
+    if away := ws.facts().away:
+        show.facts([("server", away)])
+    else:
+        show.facts(
+            [
+                ("server", f"answers ({milliseconds:.0f} ms for the workflows)"),
+                ("routes", f"below {ws.facts().prefix or 'the root'}"),
+                ("key", "accepted"),
+            ]
+        )
     show.heading(f"Workflows ({len(workflows)})")
     show.table(workflows, ["name", "standard_name", "id", "updated"])
     deployments = ws.deployments()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import typer
@@ -39,4 +40,8 @@ def demo(
         for path in run.download(out):
             typer.echo("")
             show.line(f"Saved {path}")
-    typer.echo("\nNext: comfynb lab opens the notebooks; comfynb workflow --help runs a workflow from the shell.")
+    me = Path(sys.argv[0])
+    comfynb = me if me.name.startswith("comfynb") else Path("comfynb")
+    typer.echo("\nNext:")
+    show.line(f'COMFYNB_SANDBOX=1 {comfynb} workflow text2img --input prompt="a red fox" --execute')
+    show.line(f"{comfynb} lab    # the notebooks, in JupyterLab; needs pip install -e '.[lab]'")

@@ -25,7 +25,9 @@ def lab(
     from comfynb.settings import read_settings
 
     if find_spec("jupyterlab") is None:
-        raise ConfigurationError("JupyterLab is not installed; pip install jupyterlab does it.")
+        raise ConfigurationError(
+            f"JupyterLab is not installed; {sys.executable} -m pip install jupyterlab matplotlib does it."
+        )
     where = folder or _notebooks()
     if not where.is_dir():
         raise ConfigurationError(f"There is no folder {str(where)!r}.")
@@ -36,6 +38,8 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={where}", f"--port={port}", "--ip=127.0.0.1"]
     if not browser:
         command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container; it listens on this machine alone, and wants its token
     return serve(command, environment)
 
 

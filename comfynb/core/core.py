@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,14 @@ from comfynb.core.recording import record
 from comfynb.core.routes import Routes
 from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
+from comfynb.errors import InputError
 from comfynb.face import Face
 from comfynb.notices import notice
 from comfynb.rules.given import given_inputs
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
-from comfynb.services.cache.snapshot import write_snapshot
+from comfynb.services.cache.snapshot import snapshot_file, write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.metrics import Metrics
@@ -134,7 +136,7 @@ class Core:
         >>> ws.prepare("text2img", prompt="a red fox", seed=7).ok
         True
         """
-        return await self.comfyui.prepare(
+        prepared = await self.comfyui.prepare(
             workflow,
             given_inputs(inputs, more),
             environment=environment,
@@ -143,6 +145,11 @@ class Core:
             webhook=webhook,
             route=route,
         )
+        why = self.catalogue.client.transport.offline
+        if why is None:
+            return prepared
+        then = "kept for later" if self.comfyui.submitter.notes.queue_offline else "refused"
+        return replace(prepared, notes=(*prepared.notes, f"{why} A submit is {then}."))
 
     async def submit(self, workflow: Any, /, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """See `Workspace.submit`; takes the options of `prepare`."""
@@ -295,9 +302,10 @@ class Core:
         Parameters
         ----------
         path : str or pathlib.Path
-            The file, packed; one that is there is replaced.
+            The file, packed; one that is there is replaced. Its folder is made if needed.
         runs : int
-            The newest runs of each workflow.
+            The newest runs of each workflow that are read one by one, so that `get_run` and `outputs` can show them.
+            The tables have the newest hundred of each workflow in any case, or as many as these.
 
         Returns
         -------
@@ -306,10 +314,14 @@ class Core:
 
         Raises
         ------
+        InputError
+            If there can be no such file, or it would be larger than what can be read again.
         OfflineError, TransportError
             If the server is away.
         """
-        target = Path(path).expanduser()
+        if not isinstance(runs, int) or runs < 0:
+            raise InputError(f"runs={runs!r} is no number of runs.")
+        target = await asyncio.to_thread(snapshot_file, path)
         answers = await record(self, runs=runs)
         await asyncio.to_thread(write_snapshot, target, str(self.catalogue.client.transport.address), answers)
         return target
@@ -320,7 +332,7 @@ class Core:
         self.health.close()
         if self._listener is not None:
             await self._listener.aio.close()
-        await self.comfyui.submitter.settle()
+        await self.comfyui.submitter.notes.settle()
         journal = self.comfyui.submitter.journal
         if journal is not None:
             journal.close()

@@ -109,7 +109,7 @@ def plot_bars(bars: Sequence[Bar], what: str) -> Figure:
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise ConfigurationError("A plot needs matplotlib; pip install 'comfynb[lab]' brings it.") from None
+        raise ConfigurationError("A plot needs matplotlib; pip install matplotlib brings it.") from None
     shown = sorted(bars, key=lambda bar: bar.good + bar.bad)[-_MOST:]
     figure, (left, right) = plt.subplots(
         1, 2, sharey=True, figsize=(9.5, 1.2 + 0.32 * max(2, len(shown))), layout="constrained"
@@ -130,7 +130,7 @@ def plot_bars(bars: Sequence[Bar], what: str) -> Figure:
     right.grid(axis="x", alpha=0.3)
     for axes in (left, right):
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="lower right", fontsize="small")
+            axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize="small", frameon=False)
     plt.close(figure)  # it is shown where it is returned to, and not once more at the end of the cell
     return figure
 

@@ -187,6 +187,8 @@ class HealthFacts:
         Why that cannot be read.
     open_submits : int
         Submits there whose runs are not known to have ended.
+    kept_submits : int
+        Submits there that were kept while the server was away.
     """
 
     address: str
@@ -215,6 +217,7 @@ class HealthFacts:
     journal: str | None = None
     journal_trouble: str = ""
     open_submits: int = 0
+    kept_submits: int = 0
 
     @property
     def reachable(self) -> bool:
@@ -428,6 +431,9 @@ def _journal(facts: HealthFacts) -> Finding:
         return Finding("journal", "ok", "switched off")
     count = facts.open_submits
     waiting = f"{count} run{'' if count == 1 else 's'} not known to have ended" if count else "all its runs have ended"
+    if facts.kept_submits:
+        kept = f"{facts.kept_submits} kept for when the server is back"
+        return Finding("journal", "ok", f"{tidy(facts.journal, 200)}; {waiting}; {kept}", "ws.resume() submits them.")
     return Finding("journal", "ok", f"{tidy(facts.journal, 200)}; {waiting}")
 
 

@@ -24,6 +24,7 @@ def match_submits(
     inputs: Mapping[str, Any],
     machine_id: str | None,
     not_before: datetime,
+    not_after: datetime | None = None,
     known_ids: set[str],
 ) -> tuple[str, ...]:
     """Return the ids of the runs that a submit may have started, newest first.
@@ -40,6 +41,8 @@ def match_submits(
         The inputs as they were sent.
     not_before : datetime
         Aware; the earliest time, by the server's clock, at which the run can have been created.
+    not_after : datetime, optional
+        Aware; the latest.
     known_ids : set of str
         Runs that were there before, or that are known to come from other submits.
 
@@ -56,7 +59,7 @@ def match_submits(
         created = parse_time(row.get("created_at"))
         sent = row.get("workflow_inputs", _UNKNOWN)
         if (
-            (created is None or created >= not_before)
+            (created is None or not_before <= created <= (not_after or created))
             and _fits(row, "workflow_version_id", version_id)
             and _fits(row, "machine_id", machine_id)
             and row.get("deployment_id", deployment_id) == deployment_id

@@ -297,8 +297,8 @@ class Run:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-async def find_run(core: Core, run_id: str) -> Run:
+async def find_run(core: Core, run_id: str, *, trouble: str | None = None) -> Run:
     """Return the handle of a run that is known by its id alone, with what it shows of itself."""
-    run = Run(core, run_id)
+    run = Run(core, run_id, trouble=trouble)
     await run._tracked.look_round()
     return run

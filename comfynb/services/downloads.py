@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.connections import file_client, stream_file
 from comfynb.api.retrying import retried
-from comfynb.errors import ApiError, ComfyError, InputError, NotFoundError
+from comfynb.errors import ApiError, ComfyError, InputError, NotFoundError, OfflineError
 from comfynb.services.results import ResultFile, result_files
 from comfynb.services.uploading import Moved
 
@@ -107,9 +107,12 @@ class Downloads:
         ------
         NotFoundError
             If it was not uploaded, so that only its machine has it.
+        OfflineError
+            If the server must not be asked.
         ApiError, TransportError
             If it cannot be fetched.
         """
+        self._check_online((file,))
         most = self._client.transport.limits.largest_read
         async with self._files() as http:
 
@@ -132,7 +135,13 @@ class Downloads:
             Where to.
         moved : callable, optional
             Told how far a file has come; its size is 0 as long as it is not known.
+
+        Raises
+        ------
+        OfflineError
+            If the server must not be asked and any of them has to be fetched; nothing is saved then.
         """
+        self._check_online(files)
         folder = folder.expanduser()
         try:
             await asyncio.to_thread(_make_ready, folder)
@@ -153,6 +162,16 @@ class Downloads:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _check_online(self, files: Sequence[ResultFile]) -> None:
+        """Raise an error if one of these has to be fetched and nothing must be asked for.
+
+        Also of other hosts: the addresses may be in a snapshot that somebody else has written.
+        """
+        offline = self._client.transport.offline
+        away = [file for file in files if file.url and file.text is None]
+        if offline is not None and away:
+            raise OfflineError(f"{offline} The output {safe_name(away[0].filename)!r} was not fetched.", sent=False)
 
     def _files(self) -> httpx.AsyncClient:
         transport = self._client.transport

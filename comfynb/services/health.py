@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,7 @@ from comfynb.rules.status import KNOWN, is_terminal
 from comfynb.rules.text import tidy
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.exploring import ENVIRONMENTS, MACHINE_STATUSES, MACHINE_TYPES
-from comfynb.services.journal import Noted
+from comfynb.services.journal import FAULTS, Noted
 from comfynb.services.metrics import Metrics
 from comfynb.warnings import ComfyWarning
 
@@ -128,6 +127,7 @@ async def examine(
         journal=book.place,
         journal_trouble=book.trouble,
         open_submits=len(book.noted),
+        kept_submits=book.kept,
     )
 
 
@@ -179,6 +179,7 @@ class _Book:
     place: str | None
     trouble: str
     noted: list[Noted]
+    kept: int = 0
 
 
 async def _read_journal(service: ComfyUIService) -> _Book:
@@ -187,8 +188,10 @@ async def _read_journal(service: ComfyUIService) -> _Book:
         return _Book(None, "", [])
     place = "in memory" if journal.path is None else str(journal.path)
     try:
-        return _Book(place, "", await asyncio.to_thread(journal.all, "open", "uncertain", "taken"))
-    except (OSError, sqlite3.Error) as error:
+        noted = await asyncio.to_thread(journal.all, "queued", "open", "uncertain", "taken")
+        sent = [each for each in noted if each.state != "queued"]
+        return _Book(place, "", sent, len(noted) - len(sent))
+    except FAULTS as error:
         return _Book(place, str(error) or type(error).__name__, [])
 
 

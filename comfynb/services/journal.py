@@ -13,15 +13,19 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from comfynb.errors import ComfyError
+from comfynb.notices import notice
 from comfynb.services.private_files import make_private
 from comfynb.services.spending import SpendGuard, Spent
+from comfynb.warnings import JournalWarning
 
-__all__ = ["UNDER_WAY", "Journal", "Noted", "NotedState"]
+__all__ = ["FAULTS", "LISTENED", "UNDER_WAY", "Journal", "Noted", "NotedState", "cannot_be_read"]
 
 NotedState: TypeAlias = Literal["queued", "open", "uncertain", "taken", "ended", "refused", "lost"]
 """``queued``: kept for when the server is back. ``open``: sent or about to be. ``uncertain``: no run is known, and
@@ -38,9 +42,19 @@ _STATEMENT: Final = """
 CREATE TABLE IF NOT EXISTS submits (
     id TEXT PRIMARY KEY, at TEXT NOT NULL, state TEXT NOT NULL, workflow TEXT, workflow_id TEXT, version_id TEXT,
     deployment_id TEXT, machine_id TEXT, inputs TEXT NOT NULL, since TEXT NOT NULL, before TEXT NOT NULL,
-    run_id TEXT, why TEXT, host TEXT NOT NULL, pid INTEGER NOT NULL, connection TEXT NOT NULL, price REAL, cost REAL
+    run_id TEXT, why TEXT, host TEXT NOT NULL, pid INTEGER NOT NULL, connection TEXT NOT NULL, price REAL, cost REAL,
+    webhook TEXT, sent TEXT
 )
 """
+_COLUMNS: Final = (
+    "id, at, state, workflow, workflow_id, version_id, deployment_id, machine_id, inputs, since, before, run_id, why, "
+    "host, pid, connection, price, webhook, sent"
+)
+_DOUBTFUL: Final = "state IN ('open', 'uncertain')"
+FAULTS: Final = (OSError, sqlite3.Error, ValueError)
+"""What reading and writing may raise; a path that can be none is a `ValueError`."""
+LISTENED: Final = "listen"
+"""Stands for the address of this machine's receiver, which has a token and ends with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,10 @@ class Noted:
         Of which connection it is.
     price : float or None
         US dollars a second of its machine.
+    sent : datetime or None
+        When it was sent, by the server's clock, where that was known.
+    webhook : str or None
+        What the server was asked to call; `LISTENED` for the receiver of this machine.
     host, pid
         Whose it is.
     """
@@ -90,6 +108,8 @@ class Noted:
     why: str | None = None
     connection: str = ""
     price: float | None = None
+    webhook: str | None = None
+    sent: datetime | None = None
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
 
@@ -133,6 +153,8 @@ class Journal:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        self._file: tuple[int, int] | None = None
+        self._unreadable = False
 
     def begin(self, noted: Noted, guard: SpendGuard | None = None, *, queued: bool = False) -> bool:
         """Write a submit down, before it is sent.
@@ -168,7 +190,7 @@ class Journal:
             if guard is not None and guard.limits:
                 guard.check(_spent(connection, guard.connection), noted.workflow or "The run")
             connection.execute(
-                "INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                f"INSERT INTO submits ({_COLUMNS}) VALUES ({', '.join('?' * 19)})",  # noqa: S608 - written above
                 (
                     noted.id,
                     noted.at.isoformat(),
@@ -187,6 +209,8 @@ class Journal:
                     noted.pid,
                     noted.connection,
                     noted.price,
+                    noted.webhook,
+                    None if noted.sent is None else noted.sent.isoformat(),
                 ),
             )
 
@@ -196,9 +220,9 @@ class Journal:
         """Keep a submit for later, of which nothing was sent."""
         self._set("state = 'queued', why = ? WHERE id = ?", why, id)
 
-    def taken(self, id: str, run_id: str) -> None:
-        """Write down the run that came of a submit."""
-        self._set("state = 'taken', run_id = ?, why = NULL, before = '[]' WHERE id = ?", run_id, id)
+    def taken(self, id: str, run_id: str, why: str | None = None) -> None:
+        """Write down the run that came of a submit, and how it was found if nobody said so."""
+        self._set("state = 'taken', run_id = ?, why = ?, before = '[]' WHERE id = ?", run_id, why, id)
 
     def refused(self, id: str, why: str) -> None:
         """Write down that there is no run."""
@@ -206,11 +230,11 @@ class Journal:
 
     def uncertain(self, id: str, why: str) -> None:
         """Write down that there may be a run."""
-        self._set("state = 'uncertain', why = ? WHERE id = ?", why, id)
+        self._set(f"state = 'uncertain', why = ? WHERE id = ? AND {_DOUBTFUL}", why, id)
 
     def lost(self, id: str, why: str) -> None:
         """Write down that no run ever showed."""
-        self._set("state = 'lost', why = ? WHERE id = ?", why, id)
+        self._set(f"state = 'lost', why = ? WHERE id = ? AND {_DOUBTFUL}", why, id)
 
     def ended(self, run_id: str, cost: float | None = None) -> None:
         """Write down that a run has ended, and what it cost in US dollars."""
@@ -225,8 +249,26 @@ class Journal:
         """Return what was written down, the oldest first; only those of some states if any are named."""
         marks = f" WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         with self._lock, self._open() as connection:
-            rows = connection.execute(f"SELECT * FROM submits{marks} ORDER BY at, rowid", states).fetchall()  # noqa: S608
-        return [_noted(row) for row in rows]
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM submits{marks} ORDER BY at, rowid",  # noqa: S608 - written above
+                states,
+            ).fetchall()
+        return [noted for noted in map(self._read, rows) if noted is not None]
+
+    def _read(self, row: Iterable[Any]) -> Noted | None:
+        """Return an entry; None for one that cannot be read, which hides none of the others."""
+        try:
+            return _noted(row)
+        except (ValueError, TypeError, RecursionError) as error:
+            if not self._unreadable:
+                self._unreadable = True
+                notice(
+                    JournalWarning(
+                        f"The journal {str(self.path)!r} has an entry that cannot be read ({error}), and is passed "
+                        "over; look at ws.runs() for a run that is missed."
+                    )
+                )
+            return None
 
     def runs(self) -> frozenset[str]:
         """Return the ids of all runs that are known here."""
@@ -248,7 +290,10 @@ class Journal:
     def _open(self) -> sqlite3.Connection:
         """Return the connection, which is a transaction when it is entered."""
         if self._connection is not None and self._pid == os.getpid():
-            return self._connection
+            if self._file == self._found():
+                return self._connection
+            self._connection.close()  # somebody has moved or deleted the file: what is written into it is lost
+        self._connection = None
         if self.path is not None:
             make_private(self.path)
         connection = sqlite3.connect(
@@ -259,6 +304,10 @@ class Journal:
             connection.execute("PRAGMA synchronous = NORMAL")
             with connection:
                 connection.execute(_STATEMENT)
+                known = {row[1] for row in connection.execute("PRAGMA table_info(submits)")}
+                for column in sorted({"webhook", "sent"} - known):  # of a file that an earlier version made
+                    with suppress(sqlite3.OperationalError):  # another process has done it meanwhile
+                        connection.execute(f"ALTER TABLE submits ADD COLUMN {column} TEXT")
                 connection.execute(
                     "DELETE FROM submits WHERE at < ? AND state IN ('ended', 'taken', 'refused', 'lost')",
                     ((datetime.now(UTC) - _KEPT).isoformat(),),
@@ -266,8 +315,26 @@ class Journal:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._pid = connection, os.getpid()
+        self._connection, self._pid, self._file = connection, os.getpid(), self._found()
         return connection
+
+    def _found(self) -> tuple[int, int] | None:
+        """Return which file is there now; None if there is none."""
+        if self.path is None:
+            return None
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def cannot_be_read(journal: Journal, error: Exception) -> ComfyError:
+    """Return the error for a journal that cannot be read."""
+    return ComfyError(
+        f"The journal {str(journal.path)!r} cannot be read ({error}); move it away, or name another file with "
+        "connect(journal=…)."
+    )
 
 
 def _spent(connection: sqlite3.Connection, opened_by: str) -> Spent:
@@ -287,7 +354,7 @@ def _spent(connection: sqlite3.Connection, opened_by: str) -> Spent:
 
 def _noted(row: Iterable[Any]) -> Noted:
     id, at, state, workflow, workflow_id, version_id, deployment_id, machine_id, inputs, since, before, *rest = row
-    run_id, why, host, pid, opened_by, price, _ = rest
+    run_id, why, host, pid, opened_by, price, webhook, sent = rest
     return Noted(
         workflow=workflow,
         workflow_id=workflow_id,
@@ -306,4 +373,6 @@ def _noted(row: Iterable[Any]) -> Noted:
         pid=pid,
         connection=opened_by,
         price=price,
+        webhook=webhook,
+        sent=None if sent is None else datetime.fromisoformat(sent),
     )

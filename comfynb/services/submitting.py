@@ -14,9 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
-import uuid
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,14 +22,23 @@ from typing import Any
 from comfynb.api.answers import sentence
 from comfynb.api.client import ComfyDeployClient
 from comfynb.api.pacing import Turn, as_turn
-from comfynb.errors import ApiError, ComfyError, OfflineError, SpendLimitError, SubmitUncertainError, TransportError
+from comfynb.errors import (
+    ApiError,
+    ComfyError,
+    OfflineError,
+    SpendLimitError,
+    SubmitUncertainError,
+    TransportError,
+)
 from comfynb.notices import notice
 from comfynb.rules.matching import match_submits
 from comfynb.services.flight import Flight, Submitted
-from comfynb.services.journal import UNDER_WAY, Journal, Noted
+from comfynb.services.journal import LISTENED, UNDER_WAY, Journal, Noted
 from comfynb.services.prepared import Prepared
+from comfynb.services.run_lists import runs_since
 from comfynb.services.spending import SpendGuard
-from comfynb.warnings import JournalWarning, RecoveredSubmitWarning
+from comfynb.services.submit_notes import NOTHING, Notes
+from comfynb.warnings import RecoveredSubmitWarning
 
 log = logging.getLogger("comfynb")
 
@@ -44,8 +50,6 @@ _MARGIN_WITHOUT_CLOCK = timedelta(minutes=10)
 _LISTED = 50
 _GLANCE = 10.0
 """Seconds for the look at the run list before a submit."""
-_NOTHING = " Nothing was submitted."
-_CALLED_OFF = "called off before anything was sent"
 _OF_MACHINE = "Error creating run"
 """How the server's words begin when it passes on what a machine answered."""
 
@@ -86,14 +90,12 @@ class Submitter:
         self.patience = patience
         self.journal = journal
         self.guard = guard or SpendGuard()
-        self.queue_offline = queue_offline
-        self._journal_failed = False
+        self.notes = Notes(journal, queue_offline=queue_offline)
         self.known: set[str] = set()
         self.last: Submitted | None = None
         self._flying: dict[Flight, str] = {}
         self._doubtful: dict[Flight, str] = {}
         self._tasks: set[asyncio.Task[Submitted]] = set()
-        self._late: set[asyncio.Task[bool]] = set()
 
     async def submit(self, prepared: Prepared, flight: Flight | None = None, *, queued: str | None = None) -> Submitted:
         """Send it, and return the run that came of it.
@@ -129,15 +131,15 @@ class Submitter:
                 await self.client.transport.discover()
         except TransportError as error:
             noted = replace(_noted(prepared, _Before(frozenset(), self.client.transport.server_now())), id=queued or "")
-            raise await self._away(error, noted) from error
-        before = await self._standing(prepared)
+            raise await self.notes.away(error, noted) from error
+        before = await self._standing(prepared, needed=queued is not None)
         flight = flight or Flight()
         noted = _noted(prepared, before)
-        noted = replace(noted, connection=self.guard.connection, id=queued or noted.id)
+        noted = replace(noted, connection=self.guard.connection, id=queued or noted.id, sent=self._sent())
         UNDER_WAY.add(noted.id)
         mine = [True]
         try:
-            written = await self._note(
+            written = await self.notes.note(
                 lambda journal: mine.__setitem__(0, journal.begin(noted, self.guard, queued=queued is not None)),
                 needed=self.guard.limits or queued is not None,
             )
@@ -150,10 +152,15 @@ class Submitter:
             raise
         except asyncio.CancelledError:
             UNDER_WAY.discard(noted.id)
-            await self._note(lambda journal: journal.refused(noted.id, _CALLED_OFF))
+            await self.notes.called_off(noted, queued=queued is not None)
             raise
         task = asyncio.ensure_future(
-            self._noting(noted, self._fly(prepared, flight, before), written=written or self.journal is None)
+            self.notes.outcome(
+                noted,
+                self._fly(prepared, flight, before),
+                written=written or self.journal is None,
+                queued=queued is not None,
+            )
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -162,107 +169,11 @@ class Submitter:
         except asyncio.CancelledError:
             if flight.call_off():
                 task.cancel()
-                await self._note(lambda journal: journal.refused(noted.id, _CALLED_OFF))
+                await self.notes.called_off(noted, queued=queued is not None)
             else:
                 task.add_done_callback(partial(_log_end, prepared.name))
             raise
         return task.result()
-
-    async def _noting(self, noted: Noted, flying: Coroutine[Any, Any, Submitted], *, written: bool) -> Submitted:
-        """Write down what becomes of a submit; if it could not be written down itself, it may be now."""
-        try:
-            return await (self._noting_end(noted, flying) if written else self._noting_late(noted, flying))
-        finally:
-            UNDER_WAY.discard(noted.id)
-
-    async def _noting_end(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
-        try:
-            submitted = await flying
-        except SubmitUncertainError as error:
-            why = str(error)
-            await self._note(lambda journal: journal.uncertain(noted.id, why))
-            raise
-        except OfflineError as error:
-            if not self.queue_offline:
-                why = str(error)
-                await self._note(lambda journal: journal.refused(noted.id, why))
-                raise
-            raise await self._away(error, noted) from error
-        except ComfyError as error:
-            why = str(error)
-            await self._note(lambda journal: journal.refused(noted.id, why))
-            raise
-        await self._note(lambda journal: journal.taken(noted.id, submitted.run_id))
-        return submitted
-
-    async def _noting_late(self, noted: Noted, flying: Coroutine[Any, Any, Submitted]) -> Submitted:
-        try:
-            submitted = await flying
-        except SubmitUncertainError as error:
-            uncertain = replace(noted, state="uncertain", why=str(error))
-            await self._note(lambda journal: journal.begin(uncertain))
-            raise
-        except OfflineError as error:
-            raise await self._away(error, replace(noted, id="")) from error
-        taken = replace(noted, state="taken", run_id=submitted.run_id)
-        # Nobody has to wait for that.
-        task = asyncio.ensure_future(self._note(lambda journal: journal.begin(taken)))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        return submitted
-
-    async def settle(self) -> None:
-        """Wait until everything is written down that nobody waited for."""
-        here = asyncio.get_running_loop()
-        late = [task for task in self._late if task.get_loop() is here]
-        if late:
-            await asyncio.wait(late)
-
-    async def _away(self, error: TransportError, noted: Noted) -> OfflineError:
-        """Return what is raised for a submit that cannot reach the server; keep it for later if that is wanted.
-
-        One that is not in the journal yet has no id.
-        """
-        said = str(error).removesuffix(_NOTHING)
-        if not self.queue_offline:
-            return OfflineError(f"{said}{_NOTHING}")
-        if noted.id:
-            name = noted.id
-            done = await self._note(lambda journal: journal.queue(name, said))
-        else:
-            kept = replace(noted, id=uuid.uuid4().hex, state="queued", why=said)
-            name = kept.id
-            done = await self._note(lambda journal: journal.begin(kept))
-        if not done:
-            return OfflineError(f"{said}{_NOTHING} It could not be kept for later either.")
-        return OfflineError(
-            f"{said}{_NOTHING} It is kept in the journal as {name}: ws.resume() submits it when the server is back.",
-            kept=name,
-        )
-
-    async def _note(self, write: Callable[[Journal], object], *, needed: bool = False) -> bool:
-        journal = self.journal
-        if journal is None:
-            return False
-        try:
-            await asyncio.shield(asyncio.to_thread(write, journal))
-            return True
-        except (OSError, sqlite3.Error) as error:
-            log.warning("the journal %s cannot be written: %s", journal.path, error)
-            if needed:
-                raise SpendLimitError(
-                    f"Nothing was submitted: what this connection may spend is counted in {str(journal.path)!r}, which "
-                    f"cannot be written ({error})."
-                ) from error
-            if not self._journal_failed:
-                self._journal_failed = True
-                notice(
-                    JournalWarning(
-                        f"Submits cannot be written into the journal {str(journal.path)!r} ({error}); they are sent "
-                        "all the same. connect(journal=…) takes another file, or False for none."
-                    )
-                )
-            return False
 
     async def _fly(self, prepared: Prepared, flight: Flight, before: _Before) -> Submitted:
         self._flying[flight] = _alike(prepared)
@@ -282,10 +193,16 @@ class Submitter:
         flight.land(found)
         return found
 
-    async def _standing(self, prepared: Prepared) -> _Before:
+    def _sent(self) -> datetime | None:
+        """Return the server's time, where it has told it."""
+        transport = self.client.transport
+        return transport.server_now() if transport.clock_offset is not None else None
+
+    async def _standing(self, prepared: Prepared, *, needed: bool = False) -> _Before:
         """Note which runs the workflow has, so that none of them can be taken for the one that is sent now.
 
-        Where the list cannot be had, the server's clock as it was last seen has to do.
+        Where the list cannot be had, the server's clock as it was last seen has to do, unless it is needed: what was
+        kept for a server that was away is not sent to one that is half back.
         """
         transport = self.client.transport
         try:
@@ -293,7 +210,15 @@ class Submitter:
                 async with asyncio.timeout(_GLANCE + transport.pacer.ahead(Turn.SUBMIT)):
                     rows = await self.client.workflow_runs_v2(prepared.workflow.id, limit=_LISTED)
             return _Before(frozenset(row.id for row in rows), datetime.min.replace(tzinfo=UTC))
-        except (ComfyError, TimeoutError):
+        except (ComfyError, TimeoutError) as error:
+            if needed:
+                raise (
+                    error
+                    if isinstance(error, ComfyError)
+                    else TransportError(
+                        f"The run list of {prepared.name} did not come within {_GLANCE:g} s.{NOTHING}", sent=False
+                    )
+                ) from error
             seen = transport.server_seen
             since = seen - _MARGIN if seen is not None else transport.server_now() - _MARGIN_WITHOUT_CLOCK
             return _Before(frozenset(), since)
@@ -309,7 +234,7 @@ class Submitter:
                     return _Doubt(str(error), answered=False, error=error)
                 flight.turn_back()
                 if wait is None:
-                    raise OfflineError(f"{error}{_NOTHING}") from error
+                    raise OfflineError(f"{error}{NOTHING}") from error
                 log.info("no connection for a submit of %s; waiting %.1f s", prepared.name, wait)
                 await asyncio.sleep(wait)
         if _OF_MACHINE in answer.detail():
@@ -363,12 +288,13 @@ class Submitter:
         )
         raise SubmitUncertainError(
             f"{doubt.why} Whether {prepared.name} was started is not known, and it was not sent again, since that "
-            f"could pay for a second run. {seen} Look at ws.runs(workflow={prepared.name!r}) before you repeat it.",
+            f"could pay for a second run. {seen} ws.resume() looks again; see ws.runs(workflow={prepared.name!r}) "
+            "before you repeat it.",
             candidates=rows,
         ) from doubt.error
 
     async def _candidates(self, prepared: Prepared, before: _Before) -> tuple[str, ...]:
-        rows = await self.client.workflow_runs(prepared.workflow.id, limit=_LISTED)
+        listed = await runs_since(self.client, prepared.workflow.id, before.ids, before.since)
         alike = _alike(prepared)
         flights = {flight for flight, other in self._flying.items() if other == alike}
         while flights & self._flying.keys():  # noqa: ASYNC110 - a few at most, each ends by its own deadline
@@ -376,7 +302,7 @@ class Submitter:
             await asyncio.sleep(0.1)
         return match_submits(
             # Only what the server said of them: what it left out rules nothing out.
-            [{name: getattr(row, name) for name in row.model_fields_set} for row in rows],
+            [{name: getattr(row, name) for name in row.model_fields_set} for row in listed.rows],
             version_id=prepared.version.id or None,
             deployment_id=prepared.deployment.id if prepared.deployment is not None else None,
             inputs=prepared.inputs.send,
@@ -410,6 +336,7 @@ def _noted(prepared: Prepared, before: _Before) -> Noted:
         since=before.since,
         before=before.ids,
         price=prepared.price,
+        webhook=LISTENED if prepared.listened else prepared.webhook,
     )
 
 

@@ -241,6 +241,7 @@ class Cell:
 
     def _plain(self, text: str) -> str:
         """Return a message without what differs from one time to the next."""
+        text = re.sub(r"http://[^/\s]+/hooks/\S+", "https://hooks.example.com/hooks/…", text)
         text = re.sub(
             rf"http://({re.escape(self.host)}|127\.0\.0\.1|no-such-host\.invalid):\d+",
             "https://api.comfydeploy.com",
@@ -250,12 +251,12 @@ class Cell:
         text = re.sub(r"/\S+/comfynb/answers/\S+\.sqlite", "~/answers.sqlite", text)
         text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "‹run›", text)
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:6379", text)
-        text = re.sub(r"/hooks/\S+", "/hooks/…", text)
         text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", "‹time›", text)
         text = re.sub(r"\b[0-9a-f]{8}_text2img_\d+_\.png|\btext2img_\d+_\.png", "text2img_00001_.png", text)
         text = text.replace("/workflows/all", "/workflows")  # both are asked at the same time
         text = re.sub(r"\bline \d+ column \d+", "line … column …", text)
         text = text.replace(os.strerror(errno.EFBIG), os.strerror(errno.ENOSPC))  # a limit stands for the full disk
+        text = re.sub(r"tried \d+ times", "tried … times", text)
         return re.sub(r"\b\d+(\.\d+)? s\b", "… s", text)
 
     @property

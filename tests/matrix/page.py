@@ -32,7 +32,8 @@ WHAT: Final = {
     "poll on": "`run.wait(timeout)`; the fault strikes every look, for as long as it is waited",
     "upload": "`ws.upload(file)`, and every file that is given for an input",
     "download": "`run.download(folder)`",
-    "webhook": "`run.wait()` after `submit(…, webhook=True)`; the fault strikes what the server posts to `ws.listen()`",
+    "webhook": "`run.wait()` after `submit(…, webhook=True)`; the fault strikes what the server posts to "
+    "`ws.listen()`: its address refuses the connection, what is posted is cut, and so on",
 }
 FAULT_NOTES: Final = {
     "lost on the way": "the connection is reset before the server has the request",

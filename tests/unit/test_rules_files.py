@@ -104,10 +104,11 @@ def test_an_element_of_a_list_is_told_with_its_line(tmp_path: Path) -> None:
         (b"a = 1\na = 2\n", r"line 2: Cannot overwrite a value"),
         (b'a = 1\nb = """', r"line 2: "),
         (b"a = '\xff'", "byte 5 is not UTF-8"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "cannot be read: its lists or tables are nested too deep"),
     ],
 )
 def test_a_file_that_is_no_toml_is_an_error_with_its_line(content: bytes, said: str, tmp_path: Path) -> None:
-    """And with its path."""
+    """Where it has one, and with its path."""
     path = tmp_path / NAME
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=said) as caught:

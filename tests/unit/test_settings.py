@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,48 @@ def test_an_option_that_cannot_work_is_said_at_once(project: Path, options: dict
     """Before anything is started."""
     with pytest.raises(ConfigurationError, match=words):
         comfynb.connect(**{"api_key": KEY, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"url": 5}, "url= has to be a text, not int"),
+        ({"url": b"http://host"}, "url= has to be a text, not bytes"),
+        ({"api_key": b"s3cret-s3cret"}, "api_key= has to be a text, not bytes"),
+        ({"api_key": 5308417}, "api_key= has to be a text, not int"),
+        ({"webhook": 5}, "webhook= has to be a text"),
+        ({"timeout": "x"}, "timeout= has to be a number, not str"),
+        ({"timeout": None}, "timeout= has to be a number, not NoneType"),
+        ({"retries": "1"}, "retries= has to be a number"),
+        ({"cache_ttl": "x"}, "cache_ttl= has to be a number"),
+        ({"machines_ttl": []}, "machines_ttl= has to be a number"),
+        ({"oldest": "x"}, "oldest= has to be a number"),
+        ({"max_rate": "5"}, "max_rate= has to be a number"),
+        ({"max_cost": "5"}, "max_cost= has to be a number"),
+        ({"max_runs": "3"}, "max_runs= has to be a whole number, not str"),
+        ({"max_runs": True}, "max_runs= has to be a whole number, not bool"),
+        ({"max_concurrent": 1.5}, "max_concurrent= has to be a whole number, not float"),
+        ({"journal": b"x"}, "journal= has to be True, False or the path of a file"),
+        ({"snapshot": 5}, "snapshot= has to be the path of a file"),
+        ({"routing": 5}, "routing= has to be the path of a file, a mapping or False"),
+        ({"sandbox": "yes"}, "sandbox= has to be True, False or a Sandbox"),
+        ({"cache": None}, "cache= is unknown"),
+        ({"cache": b"disk"}, "cache= is unknown"),
+    ],
+)
+def test_an_option_of_another_type_is_named(project: Path, options: dict[str, Any], words: str) -> None:
+    """In a sentence of ours, which does not say what it is: it may be a key in the wrong place."""
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        comfynb.connect(**{"api_key": KEY, **options})
+    assert "s3cret" not in str(caught.value)
+    assert "5308417" not in str(caught.value)
+
+
+def test_numbers_of_other_libraries_are_numbers(project: Path) -> None:
+    """As they come out of tables and of what counts money."""
+    numpy = pytest.importorskip("numpy")
+    options = {"max_runs": numpy.int64(3), "timeout": numpy.float64(5.0), "max_cost": Decimal("2.50")}
+    assert "https://api.comfydeploy.com" in repr(comfynb.connect(api_key=KEY, **options))
 
 
 def test_an_unknown_option_is_an_error(project: Path) -> None:

@@ -7,12 +7,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from comfynb.services.cache.kept import EVERYTHING, Kept, StoreError, new_mark
+from comfynb.services.cache.kept import EVERYTHING, Kept, StoreError, new_mark, spoilt
 from comfynb.services.private_files import make_private
 
 __all__ = ["DiskStore"]
@@ -26,6 +26,8 @@ CREATE INDEX IF NOT EXISTS by_age ON answers (stored, size);
 CREATE TABLE IF NOT EXISTS marks (tag TEXT PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
+_ANSWERS: Final = "SELECT key, CAST(head AS BLOB), CAST(content AS BLOB) FROM answers"
+"""They are read as bytes, whatever somebody else has put there: a text that is no UTF-8 could not be read."""
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
 _READ_PATIENCE: Final = 0.25
@@ -67,11 +69,19 @@ class DiskStore:
 
     async def look(self, key: str, tags: Iterable[str] = ()) -> tuple[Kept | None, dict[str, int]]:
         """See `Store.look`."""
-        return self._tried(lambda: self._look(key, tuple(tags)))
+        names = tuple(tags)
+        row, marks = self._tried(lambda: (self._look(key), self._marks(names)))
+        kept = None if row is None else Kept.of(*row[1:])
+        if row is not None and kept is None:
+            await self._changed("DELETE FROM answers WHERE key = ?", [(key,)])
+            if names:  # who asks without tags wants the last that is known, of this or of what is asked next
+                raise spoilt(self.name)
+        return kept, await self._whole(marks)
 
     async def marks(self, tags: Iterable[str]) -> dict[str, int]:
         """See `Store.marks`."""
-        return self._tried(lambda: self._marks(tuple(tags)))
+        names = tuple(tags)
+        return await self._whole(self._tried(lambda: self._marks(names)))
 
     async def keep(self, answers: Mapping[str, Kept]) -> None:
         """See `Store.keep`."""
@@ -80,7 +90,7 @@ class DiskStore:
     async def drop(self, tags: Iterable[str]) -> None:
         """See `Store.drop`."""
         rows = [(tag, new_mark()) for tag in tags]
-        await self._written(lambda writer: writer.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?)", rows))
+        await self._changed("INSERT OR REPLACE INTO marks VALUES (?, ?)", rows)
 
     async def claim(self, key: str, owner: str, seconds: float) -> bool:
         """See `Store.claim`."""
@@ -98,9 +108,7 @@ class DiskStore:
 
     async def release(self, key: str, owner: str) -> None:
         """See `Store.release`."""
-        await self._written(
-            lambda writer: writer.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, owner))
-        )
+        await self._changed("DELETE FROM claims WHERE key = ? AND owner = ?", [(key, owner)])
 
     async def clear(self) -> None:
         """See `Store.clear`."""
@@ -120,9 +128,7 @@ class DiskStore:
 
     async def all(self) -> dict[str, Kept]:
         """Return every answer, by its key."""
-        rows = self._tried(
-            lambda: self._opened()[1].execute("SELECT key, head, content FROM answers ORDER BY key").fetchall()
-        )
+        rows = self._tried(lambda: self._opened()[1].execute(f"{_ANSWERS} ORDER BY key").fetchall())
         found = {key: Kept.of(head, content) for key, head, content in rows}
         return {key: kept for key, kept in found.items() if kept is not None}
 
@@ -140,14 +146,27 @@ class DiskStore:
 
     # -- how it is done -----------------------------------------------------------------------------------------
 
-    def _look(self, key: str, tags: tuple[str, ...]) -> tuple[Kept | None, dict[str, int]]:
-        row = self._opened()[1].execute("SELECT head, content FROM answers WHERE key = ?", (key,)).fetchone()
-        return (None if row is None else Kept.of(*row)), (self._marks(tags) if tags else {})
+    def _look(self, key: str) -> tuple[str, bytes, bytes] | None:
+        found: tuple[str, bytes, bytes] | None = (
+            self._opened()[1].execute(f"{_ANSWERS} WHERE key = ?", (key,)).fetchone()
+        )
+        return found
 
-    def _marks(self, tags: tuple[str, ...]) -> dict[str, int]:
+    def _marks(self, tags: tuple[str, ...]) -> dict[str, int | None]:
+        if not tags:
+            return {}
         holes = ", ".join("?" * len(tags))
-        rows = self._opened()[1].execute(f"SELECT tag, number FROM marks WHERE tag IN ({holes})", tags)  # noqa: S608
+        number = "CASE typeof(number) WHEN 'integer' THEN number END"
+        rows = self._opened()[1].execute(f"SELECT tag, {number} FROM marks WHERE tag IN ({holes})", tags)  # noqa: S608
         return dict.fromkeys(tags, 0) | dict(rows)
+
+    async def _whole(self, marks: dict[str, int | None]) -> dict[str, int]:
+        """Return marks if they are some. A column of numbers takes any text, too; another mark stands for that."""
+        good = {tag: number for tag, number in marks.items() if number is not None}
+        if len(good) < len(marks):
+            await self.drop(marks.keys() - good.keys())
+            raise spoilt(self.name)
+        return good
 
     def _keep(self, writer: sqlite3.Connection, answers: Mapping[str, Kept]) -> None:
         writer.executemany(
@@ -164,6 +183,10 @@ class DiskStore:
             if total <= self.largest * 0.9:
                 break
         writer.executemany("DELETE FROM answers WHERE key = ?", gone)
+
+    async def _changed(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        # A cursor that was given away would reset its statement at its end, while another thread uses it.
+        await self._written(lambda writer: writer.executemany(statement, rows).close())
 
     async def _written(self, change: Callable[[sqlite3.Connection], T]) -> T:
         def write() -> T:
@@ -190,8 +213,9 @@ class DiskStore:
         try:
             with self._lock(1 if writing else 2):
                 return function()
-        except sqlite3.DatabaseError as error:
-            if self.path is not None and not isinstance(error, sqlite3.OperationalError):
+        except sqlite3.Error as error:
+            misused = sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.InterfaceError
+            if self.path is not None and not isinstance(error, misused):
                 self._discard()  # it is no database, or a broken one; what it had can be asked for again
             raise StoreError(f"{self.name}: {error}") from error
         except OSError as error:

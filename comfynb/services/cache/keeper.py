@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from comfynb.api.answers import Answer
 from comfynb.api.keeping import Allowed, allowed
+from comfynb.api.run_calls import RUN_PAGE
 from comfynb.errors import OfflineError, TransportError
 from comfynb.notices import notice
 from comfynb.services.cache.kept import EVERYTHING, Kept, Store, StoreError
@@ -32,6 +35,11 @@ _CLAIMED: Final = 30.0
 """Seconds for which one process may be the one that asks."""
 _BYPASS: Final = 10.0
 """Seconds for which a store that failed is left alone."""
+_PLACE: Final = "?queue_position=true"
+_RUN: Final = re.compile(rf"(/run/[^/?]+)({re.escape(_PLACE)})?")
+"""A read of one run, with its place in the queue or without."""
+_RUN_LIST: Final = re.compile(r"((?:/v2)?/workflow/[^/?]+/runs\?(?:.*&)?limit=)(\d{1,9})(&offset=.*)")
+"""A read of a page of the runs of a workflow."""
 
 
 class AnswerKeeper:
@@ -202,7 +210,7 @@ class AnswerKeeper:
     ) -> Answer:
         """Ask the server; where it is away, give the last known answer to who may have it."""
         if allows is not None and time.monotonic() < self._away_until:
-            kept = await self._last(key)
+            kept = await self._known(key)
             if kept is not None:
                 return self._given(kept, allows, "last known")
         begun = (allows.begun if allows is not None else 0.0) or time.time()
@@ -211,12 +219,12 @@ class AnswerKeeper:
         except OfflineError:
             raise
         except TransportError:
-            kept = await self._last(key) if allows is not None else None
+            kept = await self._known(key) if allows is not None else None
             if kept is None or allows is None:
                 raise
             return self._stale(kept, allows)
         if answer.status in _GATEWAYS:
-            kept = await self._last(key) if allows is not None else None
+            kept = await self._known(key) if allows is not None else None
             return answer if kept is None or allows is None else self._stale(kept, allows)
         self._away_until, self._said, self.as_of = 0.0, False, None
         if allows is not None:
@@ -264,10 +272,26 @@ class AnswerKeeper:
                 if self._dropping and self._dropping[0] is tags:
                     self._dropping.pop(0)
 
-    async def _last(self, key: str) -> Kept | None:
+    async def _known(self, key: str) -> Kept | None:
+        """Return the newest of what is kept that tells what a read asks for, whichever read has brought it.
+
+        Of a run list it can be a longer page than what was asked for; who reads pages cuts them.
+        """
+        best = await self._last(key)
+        for other, fewer_than in _others(key):
+            kept = await self._last(other, shared=False)
+            if kept is None or kept.status != 200:
+                continue
+            if best is not None and best.status == 200 and best.stored >= kept.stored:
+                continue
+            if fewer_than is None or _rows(kept) < fewer_than:
+                best = kept
+        return best
+
+    async def _last(self, key: str, *, shared: bool = True) -> Kept | None:
         if key in self._unwritten:
             return self._unwritten[key]
-        for store in (self.book, self.shared):
+        for store in (self.book, self.shared if shared else None):
             if store is None or not self._is_up(store):
                 continue
             try:
@@ -280,9 +304,10 @@ class AnswerKeeper:
         return None
 
     async def _without_server(self, key: str, allows: Allowed | None) -> Answer:
-        kept = await self._last(key) if allows is not None else None
+        kept = await self._known(key) if allows is not None else None
         if kept is None or allows is None:
-            raise OfflineError(f"{self.offline} What was asked for ({_path(key)}) was not read before.", sent=False)
+            why = "needs the server's own answer of now" if allows is None else "was not read before"
+            raise OfflineError(f"{self.offline} What was asked for ({_path(key)}) {why}.", sent=False)
         return self._given(kept, allows, "last known")
 
     def _stale(self, kept: Kept, allows: Allowed) -> Answer:
@@ -337,6 +362,29 @@ def _is_whole(answer: Answer) -> bool:
         return answer.status != 200
     text = answer.content.strip()
     return text[:1] + text[-1:] in (b"{}", b"[]") or (text[:1] not in (b"{", b"[") and bool(text))
+
+
+def _others(key: str) -> Iterator[tuple[str, int | None]]:
+    """Yield other reads whose answer tells what this one asks for; with a number, only if it has fewer rows than that.
+
+    A page that is shorter than it might be ends its list, so that there is no more to know.
+    """
+    if run := _RUN.fullmatch(key):
+        yield run[1] + ("" if run[2] else _PLACE), None
+    if page := _RUN_LIST.fullmatch(key):
+        asked = int(page[2])
+        for size in range(RUN_PAGE, 0, -1):
+            if size != asked:
+                yield f"{page[1]}{size}{page[3]}", None if size > asked else size
+
+
+def _rows(kept: Kept) -> float:
+    """Return how many rows a list has; more than any if it is none."""
+    try:
+        rows = json.loads(kept.content)
+    except (ValueError, RecursionError):
+        return float("inf")
+    return len(rows) if isinstance(rows, list) else float("inf")
 
 
 def _path(key: str) -> str:

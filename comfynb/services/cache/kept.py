@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-__all__ = ["EVERYTHING", "Kept", "Store", "StoreError", "new_mark"]
+__all__ = ["EVERYTHING", "Kept", "Store", "StoreError", "new_mark", "spoilt"]
 
 EVERYTHING: Final = "*"
 """The tag that every answer has."""
+_END_OF_TIME: Final = 253_402_300_800.0
+"""The year 10000, as `time.time()` counts; no date can be made of what is later."""
 
 
 class StoreError(Exception):
@@ -21,6 +24,8 @@ class StoreError(Exception):
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One answer of a server. Nothing in it is ever unpickled: it is text with a head of JSON.
+
+    The head has a checksum of the body: what others can write, or cut off, is told from what was put there.
 
     Attributes
     ----------
@@ -50,7 +55,7 @@ class Kept:
     @property
     def head(self) -> str:
         """Everything but its body, as JSON on one line."""
-        return json.dumps([self.stored, self.status, self.content_type, dict(self.marks)])
+        return json.dumps([self.stored, self.status, self.content_type, dict(self.marks), zlib.crc32(self.content)])
 
     def written(self) -> bytes:
         """Return it as bytes: the head, a line break, and the body."""
@@ -64,19 +69,26 @@ class Kept:
 
     @classmethod
     def of(cls, head: str | bytes, content: bytes) -> Kept | None:
-        """Return it from its two parts; None if they are none of ours."""
+        """Return it from its two parts; None if they are none of ours, or the body is not what it was."""
         try:
-            stored, status, content_type, marks = json.loads(head)
+            stored, status, content_type, marks, checksum = json.loads(head)
+            if zlib.crc32(content) != checksum or not 0 <= stored < _END_OF_TIME or not 100 <= status <= 999:
+                return None
             return cls(
                 content, float(stored), {str(k): int(v) for k, v in marks.items()}, int(status), str(content_type)
             )
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             return None
 
 
 def new_mark() -> int:
     """Return a mark that no tag had before."""
     return secrets.randbits(62) + 1
+
+
+def spoilt(name: str) -> StoreError:
+    """Return the error for something in a store that is not what was put there, and was taken out again."""
+    return StoreError(f"{name}: something there was not what was put there, and was taken out")
 
 
 class Store(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -68,9 +69,10 @@ def open_keeper(
 
         shared = RedisStore(cache, transport.tenant)
     elif cache != "memory":
-        raise ConfigurationError(f'cache={cache!r} is unknown; it is "memory", "disk" or "redis://host:6379/0".')
+        raise ConfigurationError('cache= is unknown; it is "memory", "disk" or "redis://host:6379/0".')
     if snapshot is not None:
-        shared = None
+        # How large it may be was decided when it was read; from here on nothing of it may go.
+        shared, book = None, DiskStore(None, largest=sys.maxsize)
         book.fill(snapshot.answers)
         taken = snapshot.taken.isoformat(sep=" ", timespec="seconds")
         transport.offline = f"This is a snapshot of {snapshot.server}, taken {taken}; there is no server behind it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from comfynb.services.webhooks.event import Event, read_event
@@ -28,7 +29,7 @@ LARGEST: Final = 1024 * 1024
 PATIENCE: Final = 10.0
 """Seconds in which the whole body has to come."""
 _DISCARDED: Final = 4 * LARGEST
-"""Bytes that are read and thrown away before a body is refused: who is cut off while it sends may never see why."""
+"""Bytes of a refused body that are read and thrown away: who is cut off while it sends may never see why."""
 
 OUTCOMES: Final = {
     "event": 204,
@@ -80,12 +81,14 @@ class Receiver:
         if outcome in _UNREAD:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
+        if outcome == "too large":
+            await _discard(receive)  # the answer is whole by now; only the connection stays open
         await send({"type": "http.response.body", "body": b""})
 
     async def _take(self, scope: Message, receive: Receive) -> str:
         if not self._tokens.valid(scope["path_params"]["token"]):
             return "wrong address"
-        body = await _body(receive)
+        body = await _body(scope, receive)
         if isinstance(body, str):
             return body
         if self._secret is not None:
@@ -98,33 +101,45 @@ class Receiver:
         return "event" if self._heard(event) else "other"
 
 
-async def _body(receive: Receive) -> bytes | str:
+async def _body(scope: Message, receive: Receive) -> bytes | str:
     """Return a body, or what is wrong with it. No more than the largest is ever held."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        return body if len(body) <= LARGEST else "too large"
+    if _said_length(scope) > LARGEST:
+        return "too large"
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _parts(message, receive)
+            return await _parts(receive)
     except TimeoutError:
         return "too slow"
 
 
-async def _parts(message: Message, receive: Receive) -> bytes | str:
+def _said_length(scope: Message) -> int:
+    """Return the length that a request says of its body; 0 where it says none."""
+    said = dict(scope["headers"]).get(b"content-length", b"")
+    return int(said[:20]) if said.isdigit() else 0
+
+
+async def _parts(receive: Receive) -> bytes | str:
     parts: list[bytes] = []
     size = 0
-    while message["type"] == "http.request":
+    while (message := await receive())["type"] == "http.request":
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > LARGEST:
-            parts.clear()
-        else:
-            parts.append(part)
-        if size > LARGEST + _DISCARDED or not message.get("more_body"):
-            return "too large" if size > LARGEST else b"".join(parts)
-        message = await receive()
+            return "too large"
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
     return "broken off"
+
+
+async def _discard(receive: Receive) -> None:
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while size < _DISCARDED and (message := await receive())["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def make_app(receiver: Receiver, prefix: str = "", routes: Sequence[BaseRoute] = ()) -> Starlette:

@@ -25,6 +25,7 @@ from comfynb.errors import (
 
 ONCE = Limits(retries=0)
 MISSING = [{"type": "missing", "loc": ["body", "deployment_id"], "msg": "Field required", "input": {}}]
+DEEP = b"[" * 100_000 + b"]" * 100_000
 TWO = [*MISSING, {"type": "uuid_parsing", "loc": ["path", "run_id"], "msg": "Input should be a valid UUID", "input": 7}]
 
 
@@ -65,6 +66,11 @@ def failure(reply: bytes, route: routes.Route = routes.MACHINES) -> ComfyError:
         (json_answer({"detail": "Too Many Requests"}, 429), RateLimitError, "limits the rate"),
         (json_answer({"detail": MISSING}, 422), ApiError, "deployment_id: Field required"),
         (json_answer({"detail": TWO}, 422), ApiError, "deployment_id: Field required; path.run_id: Input should be"),
+        (json_answer({"detail": [{"loc": 5, "msg": "no place"}]}, 422), ApiError, "5: no place"),
+        (json_answer({"detail": [{"loc": "body", "msg": "all of it"}]}, 422), ApiError, r"\(422\): all of it"),
+        (json_answer({"detail": [{"loc": None, "msg": ["x"]}, 7]}, 422), ApiError, r'\(422\): \["x"\]; 7'),
+        (answer(400, DEEP, "application/json"), ApiError, r"\(400\): \[\[\["),
+        (answer(500, b'{"detail":' + DEEP + b"}", "application/json"), ApiError, r'\(500\): \{"detail":\[\['),
         (json_answer({"error": "Invalid JSON format"}, 400), ApiError, "rejected .* Invalid JSON format"),
         (json_answer({"detail": "Error creating run: 400 Bad Request"}, 400), ApiError, "400 Bad Request"),
         (
@@ -112,6 +118,26 @@ def test_a_long_text_of_the_server_is_cut_in_its_middle() -> None:
     assert len(str(error)) < 500
     assert "begin" in str(error)
     assert "end" in str(error)
+
+
+def test_half_a_character_in_an_error_does_not_break_who_writes_it_down() -> None:
+    """A text of the server that was cut within a character has a question mark in its place."""
+    error = failure(answer(400, b'{"detail":"a fox \\ud83e"}', "application/json"))
+    assert "a fox ?" in str(error)
+    assert isinstance(error, ApiError)
+    assert (error.detail, str(error).encode().decode()) == ("a fox ?", str(error))
+
+
+@pytest.mark.parametrize("body", [DEEP, b'{"run_id": ' + DEEP + b"}", b'{"a":' * 100_000])
+def test_an_answer_that_is_nested_too_deep_cannot_be_read(body: bytes) -> None:
+    """It is an error of ours, also where a submit is answered so; and its words can be looked at."""
+    with RawServer(
+        lambda r: answer(200, body, "application/json") if r.path != "/api/workflows" else json_answer([])
+    ) as server:
+        client = ComfyDeployClient(transport_to(server.url, limits=ONCE))
+        with pytest.raises(AnswerError, match=r"GET /machine/\{machine_id\} cannot be read"):
+            run(client, client.machine("m"))
+    assert len(Answer(200, body, "application/json").detail()) <= 300
 
 
 def test_an_answer_that_is_a_web_page_says_so() -> None:
@@ -166,10 +192,13 @@ def test_data_under_a_wrong_content_type_is_data() -> None:
         ("soon", None),
         ("²", None),
         ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+        ("86401", 86_400.0),
+        ("9" * 5000, 86_400.0),
     ],
 )
 def test_retry_after_is_read_in_both_of_its_forms(value: str, seconds: float | None) -> None:
-    """Seconds, or a date by the server's clock; anything else is as if it were not there."""
+    """Seconds, or a date by the server's clock, up to a day; anything else is as if it were not there."""
     headers = httpx.Headers({"retry-after": value.encode(), "date": b"Mon, 23 Nov 2026 12:00:00 GMT"})
     assert retry_after(Answer(429, b"", headers=headers)) == seconds
 
@@ -187,6 +216,14 @@ def test_the_error_of_a_rate_limit_knows_how_long_to_wait() -> None:
     assert isinstance(error, RateLimitError)
     assert error.retry_after == 7.0
     assert "it asks to wait 7 s" in str(error)
+
+
+def test_the_error_of_a_rate_limit_names_no_absurd_wait() -> None:
+    """What is a day or longer is told as that."""
+    error = failure(json_answer({"detail": "slow down"}, 429, retry_after="9" * 400))
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == 86_400.0
+    assert "it asks to wait a day or more." in str(error)
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "Mon, 99 Nov 2026 12:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"])

@@ -240,6 +240,18 @@ def test_the_servers_time_is_that_of_its_last_answer() -> None:
             assert transport.server_seen == datetime(2026, 11, 1, 9, 0, second, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 01 Jan 0100 00:00:00 GMT"])
+def test_a_date_that_can_be_nobodys_is_not_believed(date: str) -> None:
+    """One such answer does not spoil those that come after it."""
+    answers = iter([json_answer([], date=date), GOOD])
+    with RawServer(lambda _: next(answers)) as server:
+        transport = transport_to(server.url)
+        run(transport, transport.fetch(routes.MACHINES))
+        assert (transport.server_seen, transport.clock_offset) == (None, None)
+        assert run(transport, transport.fetch(routes.MACHINES)).status == 200
+        assert abs(transport.server_now() - datetime.now(UTC)).total_seconds() < 60.0
+
+
 # Hooks
 
 

@@ -6,6 +6,7 @@ import gzip
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,9 @@ def interrupted(steps: Iterable[Step]) -> Any:
 
 
 WHOLE = answer(200, b"0123456789" * 10_000, "image/png")
+PACKED = gzip.compress(b"0123456789" * 10_000)
+CUT_INSIDE = answer(200, PACKED[:-9], "image/png", content_encoding="gzip")
+"""Its length fits what comes, and yet it is not all that was packed."""
 
 
 @pytest.mark.parametrize(
@@ -194,6 +198,14 @@ WHOLE = answer(200, b"0123456789" * 10_000, "image/png")
         ([answer(302, b"")], ApiError, r"\(302\)"),
         ([answer(302, b"", location="file:///etc/passwd")], TransportError, "broke off"),
         ([answer(302, b"", location="http://[::1")], TransportError, "broke off"),
+        ([answer(302, b"", location="http://127.0.0.1:99999/x")], TransportError, "broke off"),
+        ([answer(302, b"", location="http://xn--/")], TransportError, "broke off"),
+        ([answer(204, b"")], ApiError, r"\(204\); that is no whole file"),
+        ([answer(206, b"")], ApiError, r"\(206\); that is no whole file"),
+        ([answer(206, b"part of it")], ApiError, r"\(206\)"),
+        ([CUT_INSIDE], TransportError, r"broke off .* \(DecodingError\)"),
+        ([answer(200, PACKED * 2, content_encoding="gzip")], TransportError, "broke off"),
+        ([answer(200, zlib.compress(b"x" * 1000)[:-5], content_encoding="deflate")], TransportError, "broke off"),
     ],
 )
 def test_a_file_that_does_not_come_whole_leaves_nothing(
@@ -210,8 +222,14 @@ def test_a_file_that_does_not_come_whole_leaves_nothing(
 
 @pytest.mark.parametrize(
     "first",
-    [[WHOLE[:-1], DROP], [DROP], [text_answer("slow down", 429)], [text_answer("<html>down", 502, "text/html")]],
-    ids=["cut off", "reset", "429", "502"],
+    [
+        [WHOLE[:-1], DROP],
+        [CUT_INSIDE],
+        [DROP],
+        [text_answer("slow down", 429)],
+        [text_answer("<html>down", 502, "text/html")],
+    ],
+    ids=["cut off", "cut inside", "reset", "429", "502"],
 )
 def test_a_file_that_does_not_come_at_once_is_fetched_again(tmp_path: Path, first: list[Step]) -> None:
     """From its beginning; what came of the first try is not in it."""
@@ -316,14 +334,44 @@ def test_what_a_process_that_was_killed_left_is_cleared_away(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "javascript:alert(1)", "data:text/plain,x", "http://[::1", "ftp://host/x"]
+    "url",
+    [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:text/plain,x",
+        "http://[::1",
+        "ftp://host/x",
+        "http://127.0.0.1:99999/x",
+        "http://127.0.0.1:0/x",
+        "http://xn--/",
+    ],
 )
 def test_what_has_no_web_address_is_not_fetched(url: str) -> None:
     """Nothing of this machine is read because a server says so."""
     service = service_for("http://127.0.0.1:9")
     file = ResultFile("image", "a.png", url, None, None, None, None, RUN_ID)
-    with pytest.raises(TransportError, match=r"The output 'a\.png' has no web address"):
+    with pytest.raises(TransportError, match=r"The output 'a\.png' has no web address") as caught:
         run(service, read(service, file))
+    assert not caught.value.again
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:99999/x", "http://xn--/", "file:///etc/passwd"])
+def test_a_redirect_to_no_web_address_is_not_followed_again(tmp_path: Path, target: str) -> None:
+    """It would lead to the same."""
+    with RawServer(lambda _: answer(302, b"", location=target)) as server:
+        service = service_for(server.url, limits=QUICK)
+        file = ResultFile("image", "a.png", f"{server.url}/1", None, None, None, None, RUN_ID)
+        with pytest.raises(TransportError) as caught:
+            run(service, read(service, file))
+        assert len(server.requests) == 1
+    assert not caught.value.again
+
+
+def test_an_empty_file_that_is_said_to_be_packed_is_an_empty_file(tmp_path: Path) -> None:
+    """As some stores send it."""
+    empty = answer(200, b"", "text/plain", content_encoding="gzip")
+    (saved,) = save(lambda _: empty, tmp_path, {"filename": "a.txt", "url": "{url}/1"})
+    assert saved.read_bytes() == b""
 
 
 async def read(service: ComfyUIService, file: ResultFile) -> bytes:

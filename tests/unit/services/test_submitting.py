@@ -145,7 +145,7 @@ def test_a_run_that_is_not_found_is_reported(sandbox: Sandbox) -> None:
             run(service, service.submit(prepared))
     message = str(caught.value)
     assert "Whether text2img was started is not known, and it was not sent again" in message
-    assert "The run list does not show it so far. Look at ws.runs(workflow='text2img') before you repeat it." in message
+    assert "The run list does not show it so far. ws.resume() looks again; see ws.runs(workflow='text2img')" in message
     assert caught.value.candidates == ()
     assert runs_with(sandbox, seeded(1)) == []
 

@@ -138,14 +138,27 @@ def test_a_body_without_an_end_is_cut_off(listener: Listener) -> None:
     assert listener.counts["too large"] >= 1
 
 
+def test_a_length_that_is_too_large_is_refused_before_the_body_comes(listener: Listener) -> None:
+    """At once; who sends it all the same can do so, and sees why it is not taken."""
+    parts = urlsplit(listener.address)
+    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)) as raw:
+        raw.sendall(f"POST {parts.path} HTTP/1.1\r\nhost: x\r\ncontent-length: {LARGEST + 1}\r\n\r\n".encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 413 ")
+        raw.sendall(b" " * (LARGEST + 1))
+        assert raw.recv(4096) == b""
+
+
 def test_a_body_that_does_not_come_is_given_up(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some seconds; who sends no request at all is cut off, too."""
+    """After some seconds, also if not a byte of it comes; who sends no request at all is cut off, too."""
     monkeypatch.setattr(receiver, "PATIENCE", 0.1)
     monkeypatch.setattr(server, "QUIET", 0.1)
     parts = urlsplit(listener.address)
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)) as slow:
         slow.sendall(f"POST {parts.path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{{".encode())
         assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)) as none:
+        none.sendall(f"POST {parts.path} HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n".encode())
+        assert none.recv(4096).startswith(b"HTTP/1.1 408 ")
     for words in (b"", b"POST /hooks/"):
         with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)) as silent:
             silent.sendall(words)
