@@ -33,6 +33,7 @@ _LARGEST: Final = 32 << 20
 """Bytes of one answer; a larger one is not kept."""
 _CLAIMED: Final = 30.0
 """Seconds for which one process may be the one that asks."""
+_MOST_DROPS: Final = 200
 _BYPASS: Final = 10.0
 """Seconds for which a store that failed is left alone."""
 _PLACE: Final = "?queue_position=true"
@@ -129,12 +130,20 @@ class AnswerKeeper:
 
     def drop(self, tags: Iterable[str]) -> None:
         """Have everybody who shares answers forget those with one of these tags, with the next `flush` or read."""
-        if self.shared is not None:
-            self._dropping.append(tuple(tags) or (EVERYTHING,))
+        if self.shared is None:
+            return
+        wanted = tuple(tags) or (EVERYTHING,)
+        if wanted not in self._dropping:
+            self._dropping.append(wanted)
+        if len(self._dropping) > _MOST_DROPS:  # it has been away for long
+            self._dropping = [(EVERYTHING,)]
 
     async def flush(self) -> None:
         """Do what was left for later: drop, and write the last known answers down."""
-        await self._drop()
+        try:
+            await self._drop()
+        except StoreError as error:
+            log.warning("what was changed could not be dropped from the cache: %s", error)
         writing = self._writing
         if writing is not None and not writing.done() and writing.get_loop() is asyncio.get_running_loop():
             await asyncio.wait((writing,))
@@ -265,12 +274,10 @@ class AnswerKeeper:
     async def _drop(self) -> None:
         while self._dropping and self.shared is not None:
             tags = self._dropping[0]
-            try:
-                await self.shared.drop(tags)
-            finally:
-                # What cannot be dropped there is not read from there either, for as long as that lasts.
-                if self._dropping and self._dropping[0] is tags:
-                    self._dropping.pop(0)
+            # What cannot be dropped is tried again before anything is read from there.
+            await self.shared.drop(tags)
+            if self._dropping and self._dropping[0] is tags:
+                self._dropping.pop(0)
 
     async def _known(self, key: str) -> Kept | None:
         """Return the newest of what is kept that tells what a read asks for, whichever read has brought it.

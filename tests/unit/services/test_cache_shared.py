@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -407,3 +408,27 @@ def test_what_is_past_its_time_is_given_while_a_new_one_is_fetched(server: Sandb
         assert time.monotonic() < until
         time.sleep(0.02)
     ws.close()
+
+
+def test_a_change_made_while_the_cache_cannot_be_written_is_dropped_when_it_can(
+    server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads of before the change from it; another process held the file when the change was made."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(keeper, "_BYPASS", 0.0)
+    with (
+        comfynb.connect(server.url, server.api_key, cache="disk") as ws,
+        comfynb.connect(server.url, server.api_key, cache="disk") as other,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", CacheWarning)
+        before = ws.deployments()
+        row = before[before["environment"] == "staging"].iloc[0]
+        (path,) = tmp_path.rglob("answers/*.sqlite")
+        with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+            lock.execute("BEGIN EXCLUSIVE")
+            ws.update_deployment(row["id"], machine="render-farm-2", replace=True)
+            ws.workflows(refresh=True)
+        ws.machines(refresh=True)
+        after = other.deployments().set_index("id")
+        assert row["machine"] != after.loc[row["id"], "machine"] == "render-farm-2"
