@@ -6,8 +6,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Final
@@ -24,7 +23,6 @@ from comfynb.notices import notice
 from comfynb.services.cache import Cache
 from comfynb.services.cache.opening import data_file, open_keeper
 from comfynb.services.cache.redis import cache_option
-from comfynb.services.cache.snapshot import Snapshot, read_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.journal import Journal
 from comfynb.services.routing import RulesGiven, RulesSource
@@ -37,6 +35,7 @@ from comfynb.workspace import Workspace
 
 if TYPE_CHECKING:
     from comfynb.sandbox import Sandbox
+    from comfynb.services.cache.snapshot import Snapshot
 
 _TYPES: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
     (("url", "api_key", "webhook"), (str, NoneType), "a text"),
@@ -44,7 +43,7 @@ _TYPES: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
     (("max_concurrent",), (Integral,), "a whole number"),
     (("max_runs",), (Integral, NoneType), "a whole number"),
     (("max_rate",), (Real, NoneType), "a number"),
-    (("max_cost",), (Real, Decimal, NoneType), "a number"),
+    (("max_cost",), (Number, NoneType), "a number"),
     (("snapshot",), (str, Path, NoneType), "the path of a file"),
     (("journal",), (bool, str, Path, NoneType), "True, False or the path of a file"),
     (("routing",), (bool, str, Path, Mapping, NoneType), "the path of a file, a mapping or False"),
@@ -194,6 +193,8 @@ def connect(
             raise ConfigurationError(
                 "A snapshot needs no server: give snapshot= without url=, api_key=, sandbox= or offline=."
             )
+        from comfynb.services.cache.snapshot import read_snapshot
+
         taken = read_snapshot(Path(snapshot or settings.snapshot or "").expanduser())
         url, api_key, sandbox = taken.server, "none", False
     started: Sandbox | None = None

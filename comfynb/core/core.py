@@ -16,7 +16,6 @@ from comfynb.api.keeping import last_known
 from comfynb.bridge import IOThread, Runner
 from comfynb.core.health import HealthChecks
 from comfynb.core.objects import Objects, away_since
-from comfynb.core.recording import record
 from comfynb.core.routes import Routes
 from comfynb.core.submits import Submits
 from comfynb.core.tables import Tables
@@ -27,7 +26,6 @@ from comfynb.rules.given import given_inputs
 from comfynb.runs.live import LiveRuns
 from comfynb.runs.run import Run, find_run
 from comfynb.services.cache import together
-from comfynb.services.cache.snapshot import snapshot_file, write_snapshot
 from comfynb.services.comfyui import ComfyUIService
 from comfynb.services.flight import Flight, Submitted
 from comfynb.services.metrics import Metrics
@@ -321,6 +319,9 @@ class Core:
         """
         if not isinstance(runs, int) or runs < 0:
             raise InputError(f"runs={runs!r} is no number of runs.")
+        from comfynb.core.recording import record
+        from comfynb.services.cache.snapshot import snapshot_file, write_snapshot
+
         target = await asyncio.to_thread(snapshot_file, path)
         answers = await record(self, runs=runs)
         await asyncio.to_thread(write_snapshot, target, str(self.catalogue.client.transport.address), answers)

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from comfynb.services.cache.kept import EVERYTHING, Kept, StoreError, new_mark, spoilt
 from comfynb.services.private_files import make_private
@@ -26,12 +27,25 @@ CREATE INDEX IF NOT EXISTS by_age ON answers (stored, size);
 CREATE TABLE IF NOT EXISTS marks (tag TEXT PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
-_ANSWERS: Final = "SELECT key, CAST(head AS BLOB), CAST(content AS BLOB) FROM answers"
+_ANSWERS: Final = "SELECT key, CAST(head AS BLOB) AS head, CAST(content AS BLOB) AS content FROM answers"
 """They are read as bytes, whatever somebody else has put there: a text that is no UTF-8 could not be read."""
+_MARKS: Final = "SELECT tag, number, NULL, NULL FROM marks"
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
 _READ_PATIENCE: Final = 0.25
 """Seconds that a read waits; it is done on the event loop, and a writer does not stop it as a rule."""
+
+
+@cache
+def _holes(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+@cache
+def _looking(tags: int) -> str:
+    """Return the question for an answer and the marks of so many tags."""
+    answer = f"SELECT NULL, NULL, head, content FROM ({_ANSWERS} WHERE key = ?)"  # noqa: S608 - written above
+    return f"{answer} UNION ALL {_MARKS} WHERE tag IN ({_holes(tags)})" if tags else answer
 
 
 class DiskStore:
@@ -70,8 +84,8 @@ class DiskStore:
     async def look(self, key: str, tags: Iterable[str] = ()) -> tuple[Kept | None, dict[str, int]]:
         """See `Store.look`."""
         names = tuple(tags)
-        row, marks = self._tried(lambda: (self._look(key), self._marks(names)))
-        kept = None if row is None else Kept.of(*row[1:])
+        row, marks = self._tried(lambda: self._look(key, names))
+        kept = None if row is None else Kept.of(*row)
         if row is not None and kept is None:
             await self._changed("DELETE FROM answers WHERE key = ?", [(key,)])
             if names:  # who asks without tags wants the last that is known, of this or of what is asked next
@@ -146,27 +160,27 @@ class DiskStore:
 
     # -- how it is done -----------------------------------------------------------------------------------------
 
-    def _look(self, key: str) -> tuple[str, bytes, bytes] | None:
-        found: tuple[str, bytes, bytes] | None = (
-            self._opened()[1].execute(f"{_ANSWERS} WHERE key = ?", (key,)).fetchone()
-        )
-        return found
+    def _look(self, key: str, tags: tuple[str, ...]) -> tuple[tuple[bytes, bytes] | None, dict[str, int | None]]:
+        """Return what stands for a key, and the marks, in one question."""
+        row: tuple[bytes, bytes] | None = None
+        marks: dict[str, int | None] = dict.fromkeys(tags, 0)
+        for tag, number, head, content in self._opened()[1].execute(_looking(len(tags)), (key, *tags)):
+            if head is not None:
+                row = (head, content)
+            else:
+                marks[tag] = number if type(number) is int else None
+        return row, marks
 
     def _marks(self, tags: tuple[str, ...]) -> dict[str, int | None]:
-        if not tags:
-            return {}
-        holes = ", ".join("?" * len(tags))
-        number = "CASE typeof(number) WHEN 'integer' THEN number END"
-        rows = self._opened()[1].execute(f"SELECT tag, {number} FROM marks WHERE tag IN ({holes})", tags)  # noqa: S608
-        return dict.fromkeys(tags, 0) | dict(rows)
+        found = self._opened()[1].execute(f"{_MARKS} WHERE tag IN ({_holes(len(tags))})", tags)
+        return {**dict.fromkeys(tags, 0), **{tag: n if type(n) is int else None for tag, n, *_ in found}}
 
     async def _whole(self, marks: dict[str, int | None]) -> dict[str, int]:
         """Return marks if they are some. A column of numbers takes any text, too; another mark stands for that."""
-        good = {tag: number for tag, number in marks.items() if number is not None}
-        if len(good) < len(marks):
-            await self.drop(marks.keys() - good.keys())
+        if None in marks.values():
+            await self.drop([tag for tag, number in marks.items() if number is None])
             raise spoilt(self.name)
-        return good
+        return cast("dict[str, int]", marks)
 
     def _keep(self, writer: sqlite3.Connection, answers: Mapping[str, Kept]) -> None:
         writer.executemany(
@@ -206,7 +220,10 @@ class DiskStore:
         Of this process, since that of a parent may have been held by one of its threads at the fork. Who reads does
         not wait for who writes, but in memory, where they have one connection.
         """
-        locks = self._locks.setdefault(os.getpid(), (threading.RLock(), threading.RLock(), threading.RLock()))
+        locks = self._locks.get(os.getpid())
+        if locks is None:
+            new = (threading.RLock(), threading.RLock(), threading.RLock())
+            locks = self._locks.setdefault(os.getpid(), new)
         return locks[1 if what == 2 and self.path is None else what]
 
     def _tried(self, function: Callable[[], T], *, writing: bool = False) -> T:
@@ -229,6 +246,9 @@ class DiskStore:
 
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         """Return the connection that writes and the one that reads."""
+        writer, reader = self._writer, self._reader
+        if writer is not None and reader is not None and self._pid == os.getpid():
+            return writer, reader
         with self._lock(0):
             until = time.monotonic() + _PATIENCE
             while True:

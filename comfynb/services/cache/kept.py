@@ -71,7 +71,8 @@ class Kept:
     def of(cls, head: str | bytes, content: bytes) -> Kept | None:
         """Return it from its two parts; None if they are none of ours, or the body is not what it was."""
         try:
-            stored, status, content_type, marks, checksum = json.loads(head)
+            text = head.decode() if isinstance(head, bytes) else head
+            stored, status, content_type, marks, checksum = json.loads(text)
             if zlib.crc32(content) != checksum or not 0 <= stored < _END_OF_TIME or not 100 <= status <= 999:
                 return None
             return cls(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from platformdirs import user_data_path
 
@@ -14,7 +14,9 @@ from comfynb.errors import ConfigurationError
 from comfynb.services.cache.disk import DiskStore
 from comfynb.services.cache.keeper import AnswerKeeper
 from comfynb.services.cache.kept import Store
-from comfynb.services.cache.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from comfynb.services.cache.snapshot import Snapshot
 
 __all__ = ["data_file", "open_keeper"]
 
