@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, un
 """
 _ANSWERS: Final = "SELECT key, CAST(head AS BLOB) AS head, CAST(content AS BLOB) AS content FROM answers"
 """They are read as bytes, whatever somebody else has put there: a text that is no UTF-8 could not be read."""
-_MARKS: Final = "SELECT tag, number, NULL, NULL FROM marks"
+_MARKS: Final = "SELECT tag, CASE typeof(number) WHEN 'integer' THEN number END, NULL, NULL FROM marks"
+"""A column of numbers takes any text, too, also one that could not be read."""
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
 _READ_PATIENCE: Final = 0.25
@@ -168,12 +169,12 @@ class DiskStore:
             if head is not None:
                 row = (head, content)
             else:
-                marks[tag] = number if type(number) is int else None
+                marks[tag] = number
         return row, marks
 
     def _marks(self, tags: tuple[str, ...]) -> dict[str, int | None]:
         found = self._opened()[1].execute(f"{_MARKS} WHERE tag IN ({_holes(len(tags))})", tags)
-        return {**dict.fromkeys(tags, 0), **{tag: n if type(n) is int else None for tag, n, *_ in found}}
+        return {**dict.fromkeys(tags, 0), **{tag: number for tag, number, *_ in found}}
 
     async def _whole(self, marks: dict[str, int | None]) -> dict[str, int]:
         """Return marks if they are some. A column of numbers takes any text, too; another mark stands for that."""
