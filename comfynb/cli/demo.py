@@ -44,4 +44,4 @@ def demo(
     comfynb = me if me.name.startswith("comfynb") else Path("comfynb")
     typer.echo("\nNext:")
     show.line(f'COMFYNB_SANDBOX=1 {comfynb} workflow text2img --input prompt="a red fox" --execute')
-    show.line(f"{comfynb} lab    # the notebooks, in JupyterLab; needs pip install -e '.[lab]'")
+    show.line(f"{comfynb.with_name('pip')} install -e '.[lab]' && {comfynb} lab")
