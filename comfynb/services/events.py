@@ -7,6 +7,7 @@ run stands comes from asking for it alone.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -52,6 +53,7 @@ class RunEvents:
         self._dropped = -DROPS_APART
         self._drop_due: asyncio.TimerHandle | None = None
         self.silent = self._said = False
+        self._last = -math.inf
 
     # -- who listens --------------------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class RunEvents:
             if len(self._ours) > _KEPT:
                 self._ours.popitem(last=False)
         if heard:
-            self.silent = False
+            self._note_event()
 
     def heard(self, run_id: str, status: str | None) -> bool:
         """Take in an event; return whether its run is known here. Called on the loop of the receiver."""
@@ -122,7 +124,7 @@ class RunEvents:
                     self._strangers.popitem(last=False)
                 return False
         if ours:
-            self.silent = False
+            self._note_event()
             if (first := self._waiting.get(run_id)) is not None:
                 first.set()
         for wake in watchers:
@@ -161,7 +163,7 @@ class RunEvents:
         if self._address is None or self._ours.get(run_id, True):
             return False
         if self._said:
-            asyncio.get_running_loop().call_later(patience, self._note_silence, run_id)
+            asyncio.get_running_loop().call_later(patience, self._note_silence, run_id, time.monotonic())
             return False
         first = self._waiting.setdefault(run_id, asyncio.Event())
         try:
@@ -177,6 +179,10 @@ class RunEvents:
         self._said = True
         return True
 
-    def _note_silence(self, run_id: str) -> None:
-        if self._address is not None and not self._ours.get(run_id, True):
+    def _note_event(self) -> None:
+        self.silent, self._last = False, time.monotonic()
+
+    def _note_silence(self, run_id: str, since: float = math.inf) -> None:
+        """Note that nothing came of a run, unless something has come of another one since."""
+        if self._address is not None and not self._ours.get(run_id, True) and self._last < since:
             self.silent = True

@@ -424,3 +424,19 @@ def test_webhooks_are_heard_from_async_code_as_well(sandbox: Sandbox) -> None:
 
     status, heard = asyncio.run(asyncio.wait_for(main(), 20))
     assert (status, heard > 0) == ("success", True)
+
+
+def test_what_is_noted_late_does_not_undo_what_came_since(
+    ws: comfynb.Workspace, sandbox: Sandbox, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of which nothing came makes the receiver unheard only if nothing came of a later one."""
+    monkeypatch.setattr("comfynb.runs.waiting.GRACE", 0.6)
+    sandbox.knobs.lose_webhooks_next = 10_000
+    with pytest.warns(WebhookWarning):
+        ws.run("text2img", seed=1, webhook=True, progress=False)
+    ws.run("text2img", seed=2, webhook=True, progress=False)  # noted 0.6 s from now
+    sandbox.knobs.lose_webhooks_next = 0
+    ws.run("text2img", seed=3, webhook=True, progress=False)
+    until(lambda: listener.counts["event"] > 0)
+    time.sleep(0.8)
+    assert "unheard" not in repr(listener)
